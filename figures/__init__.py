@@ -1,0 +1,1 @@
+"""Figures of the papers: `compute()` makes a table, `draw(table)` draws it."""
