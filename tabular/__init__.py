@@ -1,0 +1,55 @@
+"""Exact tabular solvers for entropy-regularised decision making.
+
+The names below are loaded on first use, so that ``import tabular`` costs little more than ``import numpy``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "CSR": "mdp",
+    "MDP": "mdp",
+    "MDPBatch": "batch",
+    "FiniteHorizonMDP": "finite_horizon",
+    "ModelError": "errors",
+    "ImproperModel": "errors",
+    "NotConverged": "errors",
+    "TabularError": "errors",
+    "Certificate": "solution",
+    "Run": "solution",
+    "Solution": "solution",
+    "Status": "solution",
+    "Hard": "regularizers",
+    "KL": "regularizers",
+    "Shannon": "regularizers",
+    "ShannonKL": "regularizers",
+    "backup": "operators",
+    "evaluate_policy": "operators",
+    "greedy": "operators",
+    "occupancy": "operators",
+    "q_values": "operators",
+    "solve": "planning",
+    "backward_induction": "planning",
+    "modified_policy_iteration": "planning",
+    "policy_iteration": "planning",
+    "value_iteration": "planning",
+    "exact_policy_iteration": "certificates",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tabular' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"tabular.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

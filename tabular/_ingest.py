@@ -1,0 +1,268 @@
+"""Reading a model's numbers: floats or rationals, dense or CSR, checked and made canonical.
+
+Everything that can be wrong with what a user gives is refused here, by name and place.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tabular import _validate as check
+from tabular.exact_model import rational_weights, rounded
+
+
+class CSR(NamedTuple):
+    """Sparse transitions, row ``s * A + a``: ``indptr`` (S*A+1,) int64, ``indices`` (nnz,) int32, ``data`` (nnz,)."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+
+
+class Given(NamedTuple):
+    """Exact numbers as given; None where the floats are the model."""
+
+    weights: tuple[list[int], list[int], list[int]] | None
+    R: list[Fraction] | None
+    gamma: Fraction
+    rho: list[Fraction] | None
+
+    def lists(self) -> list[Any]:
+        return [*(self.weights or ()), self.R, self.rho]
+
+
+class Rows(NamedTuple):
+    P: Any
+    R: np.ndarray
+    mask: np.ndarray
+    end: np.ndarray
+    weights: tuple[list[int], list[int], list[int]] | None
+    R_exact: list[Fraction] | None
+
+
+def fractions(n: np.ndarray, d: np.ndarray) -> np.ndarray:
+    n, d = np.broadcast_arrays(n, d)
+    out = np.empty(n.shape, dtype=object)
+    out.flat[:] = [Fraction(int(x), int(y)) for x, y in zip(n.flat, d.flat, strict=True)]
+    return out
+
+
+def read_rewards(R: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rewards as floats (with -inf) and, where rationals were given, as an object array of Fractions (0 where -inf)."""
+    if not check.is_exact(R):
+        return check.float_array(R, "R"), None
+    R = np.asarray(R, dtype=object)
+    exact = np.empty(R.shape, dtype=object)
+    floats = np.empty(R.shape)
+    for i, x in np.ndenumerate(R):
+        if isinstance(x, float) and x == -np.inf:
+            exact[i], floats[i] = Fraction(0), -np.inf
+        else:
+            exact[i] = check.to_fraction(x, "R", i)
+            try:
+                floats[i] = float(exact[i])
+            except OverflowError:
+                check.fail(f"{check.place('R', i)} is beyond the range of float64")
+    return floats, exact
+
+
+def _sizes(R: np.ndarray) -> tuple[int, int]:
+    if R.ndim not in (2, 3) or 0 in R.shape:
+        check.fail(f"R has shape {R.shape}: expected (S, A) with S, A >= 1 (or (S, A, S))")
+    return R.shape[0], R.shape[1]
+
+
+def _end(end: Any, S: int, A: int) -> np.ndarray:
+    if end is None:
+        return np.zeros((S, A))
+    out = check.float_array(end, "end") + 0.0
+    if out.shape != (S, A):
+        check.fail(f"end has shape {out.shape}: expected ({S}, {A})")
+    check.check_probabilities(out, "end")
+    return out
+
+
+def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool) -> Rows:
+    R, R_exact = read_rewards(R)
+    S, A = _sizes(R)
+    sparse = _as_csr(P, S, A)
+    if sparse is None:
+        P = check.float_array(P, "P", copy)
+        if P.shape != (S, A, S):
+            check.fail(f"P has shape {P.shape}: expected ({S}, {A}, {S}) to match R of shape {R.shape}")
+        check.check_probabilities(P, "P")
+        if copy:
+            P += 0.0  # no negative zeros
+        total = check.row_sums(P)
+    else:
+        P = sparse
+        _check_csr(P, A)
+        owner = np.repeat(np.arange(S * A), np.diff(P.indptr))
+        total = np.bincount(owner, weights=P.data, minlength=S * A).reshape(S, A)
+    three = R.ndim == 3
+    if three:
+        R, R_exact = _mean_rewards(P, R, R_exact, S, A)
+    mask = check.check_rewards(R)
+    e = _end(end, S, A)
+    with np.errstate(over="ignore"):
+        total = total + e
+    if renormalise:
+        check.check_scales(total, mask)
+        scale = np.where(mask, total, 1.0)
+        used = np.count_nonzero(P.data if sparse is not None else P) + np.count_nonzero(e)
+        P = P._replace(data=P.data / scale.ravel()[owner]) if sparse is not None else P / scale[..., None]
+        e = e / scale
+        if np.count_nonzero(P.data if sparse is not None else P) + np.count_nonzero(e) < used:
+            check.fail(LOST)
+        if three:
+            R = R / scale
+    else:
+        check.check_rows(total, mask, S, end is not None)
+    if not mask.all():
+        e[~mask] = 0.0
+        if sparse is None:
+            if (stray := (~mask) & (P != 0).any(axis=-1)).any():
+                P = P.copy() if not copy else P
+                P[stray] = 0.0
+        else:
+            P = _drop(P, mask.ravel()[owner])
+    rewards = np.where(mask, R, 0.0) + 0.0
+    return Rows(P, rewards, mask, e, None, None if R_exact is None else list(R_exact.ravel()))
+
+
+def _mean_rewards(P: Any, R3: np.ndarray, exact: Any, S: int, A: int) -> tuple[np.ndarray, None]:
+    """``R[s, a] = sum_t P[s, a, t] R3[s, a, t]``; endings earn nothing here, so give (S, A) rewards where they do."""
+    if exact is not None:
+        check.fail("R of shape (S, A, S) in exact rationals needs exact P as well")
+    if isinstance(P, CSR) or R3.shape != (S, A, S):
+        check.fail(f"R has shape {R3.shape}: expected ({S}, {A}), or ({S}, {A}, {S}) beside a dense P")
+    used = P > 0
+    if not np.isfinite(R3[used]).all():
+        i = check.first(used & ~np.isfinite(R3))
+        check.fail(f"{check.place('R', i)} is {R3[i]}: a transition that can happen needs a finite reward")
+    return np.sum(P * np.where(used, R3, 0.0), axis=-1), None
+
+
+def _as_csr(P: Any, S: int, A: int) -> CSR | None:
+    """CSR triples and scipy matrices, canonical: rows in order, columns sorted, no duplicates, no zeros."""
+    if isinstance(P, CSR):
+        triple = P
+    elif hasattr(P, "tocsr"):
+        if P.shape != (S * A, S):
+            check.fail(f"P has shape {P.shape}: expected ({S * A}, {S}), one row s*A + a for each pair")
+        m = P.tocsr()
+        if not m.has_canonical_format:
+            m = m.copy()
+            m.sum_duplicates()
+        triple = CSR(m.indptr, m.indices, m.data)
+    else:
+        return None
+    indptr, indices = (np.asarray(x) for x in triple[:2])
+    if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
+        raise TypeError(f"P.indptr and P.indices have dtypes {indptr.dtype} and {indices.dtype}: expected integers")
+    data = check.float_array(triple.data, "P.data") + 0.0
+    if indptr.shape != (S * A + 1,) or indices.shape != data.shape or data.ndim != 1:
+        check.fail(
+            f"P has indptr of shape {indptr.shape}, indices {indices.shape}, data {data.shape}: "
+            f"expected ({S * A + 1},) and two arrays of one length"
+        )
+    indptr = indptr.astype(np.int64)
+    if indptr[0] != 0 or indptr[-1] != len(data) or (np.diff(indptr) < 0).any():
+        check.fail(f"P.indptr must rise from 0 to {len(data)}: it starts at {indptr[0]} and ends at {indptr[-1]}")
+    if len(indices) and not (0 <= indices.min() and indices.max() < S):
+        i = int(np.argmax((indices < 0) | (indices >= S)))
+        check.fail(f"P.indices[{i}] is {indices[i]}: states are 0 ... {S - 1}")
+    owner = np.repeat(np.arange(S * A), np.diff(indptr))
+    key = owner * S + indices
+    if (np.diff(key) <= 0).any():
+        order = np.argsort(key, kind="stable")
+        key, indices, data = key[order], indices[order], data[order]
+        if (np.diff(key) == 0).any():
+            i = int(key[np.argmax(np.diff(key) == 0)])
+            check.fail(f"{check.place('P', (i // S // A, i // S % A, i % S))} is given twice")
+    return _drop(CSR(indptr, indices.astype(np.int32), data), data != 0)
+
+
+def _drop(P: CSR, keep: np.ndarray) -> CSR:
+    if keep.all():
+        return P
+    owner = np.repeat(np.arange(len(P.indptr) - 1), np.diff(P.indptr))[keep]
+    indptr = np.zeros_like(P.indptr)
+    np.cumsum(np.bincount(owner, minlength=len(indptr) - 1), out=indptr[1:])
+    return CSR(indptr, P.indices[keep], P.data[keep])
+
+
+def _check_csr(P: CSR, A: int) -> None:
+    bad = ~(np.isfinite(P.data) & (P.data >= 0))
+    if bad.any():
+        i = int(np.argmax(bad))
+        row = int(np.searchsorted(P.indptr, i, side="right")) - 1
+        why = "a probability cannot be negative" if P.data[i] < 0 else "not a finite number"
+        check.fail(f"{check.place('P', (row // A, row % A, P.indices[i]))} is {P.data[i]}: {why}")
+
+
+LOST = "P or end has a positive entry below the range of float64: its structure would be lost"
+
+
+def exact_rows(P: Any, R: Any, end: Any, renormalise: bool) -> Rows:
+    """Rows of rationals: they must sum to exactly one, or are divided by their sums."""
+    if isinstance(P, CSR):
+        check.fail("exact rationals come as a dense (S, A, S) array; use to_sparse() afterwards")
+    R, R_exact = read_rewards(R)
+    S, A = _sizes(R)
+    P = np.asarray(P, dtype=object)
+    if P.shape != (S, A, S):
+        check.fail(f"P has shape {P.shape}: expected ({S}, {A}, {S}) to match R of shape {R.shape}")
+    e = np.zeros((S, A), dtype=object) if end is None else np.asarray(end, dtype=object)
+    if e.shape != (S, A):
+        check.fail(f"end has shape {e.shape}: expected ({S}, {A})")
+    indptr, indices, data, ends = [0], [], [], []
+    R3 = R_exact if R_exact is not None else None
+    if R.ndim == 3:
+        if R.shape != P.shape:
+            check.fail(f"R has shape {R.shape}: expected ({S}, {A}) or ({S}, {A}, {S})")
+        R3 = R3 if R3 is not None else np.vectorize(Fraction, otypes=[object])(np.where(np.isfinite(R), R, 0.0))
+        mean = np.empty((S, A), dtype=object)
+    mask = np.ones((S, A), dtype=bool) if R.ndim == 3 else check.check_rewards(R)
+    for s in range(S):
+        for a in range(A):
+            row = {t: check.to_fraction(x, "P", (s, a, t)) for t, x in enumerate(P[s, a])}
+            x = check.to_fraction(e[s, a], "end", (s, a))
+            if (bad := next((t for t, p in row.items() if p < 0), None)) is not None:
+                check.fail(f"P[{s}, {a}, {bad}] is {row[bad]}: a probability cannot be negative")
+            if x < 0:
+                check.fail(f"end[{s}, {a}] is {x}: a probability cannot be negative")
+            total = sum(row.values()) + x
+            if renormalise and total > 0:
+                row, x, total = {t: p / total for t, p in row.items()}, x / total, Fraction(1)
+            if total != 1 and (mask[s, a] or total != 0):
+                check.fail(
+                    f"P[{s}, {a}] sums to {total}{' with its end' if end is not None else ''}: exact rows sum to exactly 1"
+                )
+            if R.ndim == 3:
+                if (bad := next((t for t, p in row.items() if p and not np.isfinite(R[s, a, t])), None)) is not None:
+                    check.fail(
+                        f"R[{s}, {a}, {bad}] is {R[s, a, bad]}: a transition that can happen needs a finite reward"
+                    )
+                mean[s, a] = sum((p * R3[s, a, t] for t, p in row.items()), Fraction(0))  # type: ignore[index]
+            kept = {t: p for t, p in row.items() if p} if mask[s, a] else {}
+            indices += list(kept)
+            data += list(kept.values())
+            ends.append(x if mask[s, a] else Fraction(0))
+            indptr.append(len(indices))
+    if R.ndim == 3:
+        R_exact, R = mean, mean.astype(np.float64)
+    ptr = np.array(indptr, dtype=np.int64)
+    w, ew, totals = rational_weights(ptr, data, ends)
+    dense = np.zeros((S * A, S))
+    owner = np.repeat(np.arange(S * A), np.diff(ptr))
+    dense[owner, np.array(indices, dtype=np.int64)] = rounded(w, [totals[i] for i in owner])
+    end_float = rounded(ew, totals).reshape(S, A)
+    if np.count_nonzero(dense) < len(w) or np.count_nonzero(end_float) < sum(x > 0 for x in ew):
+        check.fail(LOST)
+    rewards = np.where(mask, R, 0.0) + 0.0
+    R_list = None if R_exact is None else list(R_exact.ravel())
+    return Rows(dense.reshape(S, A, S), rewards, mask, end_float, (w, ew, totals), R_list)
