@@ -1,0 +1,83 @@
+r"""What rounding can do to the kernels, proved once; certificates and tests take their constants from here.
+
+The model of arithmetic is that of Higham (Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002):
+u = 2^-53, an operation or a fused multiply-add has relative error at most u, sums of n terms in any order
+gamma_(n-1) (Lemma 3.1, section 4.2). Elementary functions are assumed accurate to EXP_ULP and LOG_ULP units
+in the last place; Intel's SVML and glibc's libmvec promise 4, scalar functions about 1. One ulp is
+at most 2u relatively, so F = 8 below. Bounds are to first order in u and then multiplied by 1 + 2^-10, which
+covers the higher orders and the rounding of the bound itself while n and log n stay below 10^9 (n u < 2^-20).
+Arguments may be arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+U = 2.0**-53  # unit roundoff of float64
+EXP_ULP = 4  # exp, expm1
+LOG_ULP = 4  # log, log1p
+F = 2 * max(EXP_ULP, LOG_ULP)  # relative error of such a function in units of u
+
+_UP = 1 + 2.0**-10
+_UNDERFLOW = 2.0**-1068  # absolute error, for each term, of results that are subnormal or zero
+
+
+def gamma_n(n: Any) -> Any:
+    """n u / (1 - n u): the relative error of n roundings in a row (Higham, Lemma 3.1), for n u < 1."""
+    return n * U / (1 - n * U)
+
+
+def backup_error(k: Any, reward: Any, future: Any) -> Any:
+    """Bound on the rounding of `R + gamma P V`, k entries, |R| <= reward, gamma P |V| <= future.
+
+    A product for each entry, k - 1 additions, the product with gamma, the last addition: k + 2 roundings at
+    most on any path (Higham, section 3.1). Both arguments are of exact quantities, or upper bounds of them.
+    """
+    return _UP * (gamma_n(k + 2) * (reward + future) + (k + 2) * _UNDERFLOW)
+
+
+def shannon_error(n: Any, tau: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `rows.shannon_conjugate` over n actions with the result `value`.
+
+    m is exact, t = (q - m)/tau has error 2u|t|, so e^t has relative error (2|t| + F)u; its sum over the other
+    actions adds n - 2. In log(1 + rest) that is at most 2u E|t| + (F + n - 2)u rest/(1 + rest) under the
+    softmax, where E|t| = H - l <= log n and rest/(1 + rest) <= l <= log n; the logarithm and the product with
+    tau add F + 1, the sum u|value|.
+    """
+    return _UP * U * ((n + 2 * F + 1) * tau * np.log(n) + np.abs(value)) + n * (1 + tau) * _UNDERFLOW
+
+
+def kl_error(n: Any, lam: Any, spread: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `rows.tilted_conjugate` with tau = 0; n actions in the support.
+
+    `spread` is max q - min q on the support.
+
+    expm1(t) has relative error (4 + F)u on both branches of `exp_pair` (the condition number is at most 1,
+    and |t| e^t <= 1/e where e^t - 1 is formed), d = drop/z then (2n + 4 + F)u: a product, two sums of n
+    terms, a quotient; all terms of a sum have one sign. Where d > -1/2 the condition number of log1p is at
+    most 1.45. Else l = log(rest/z), whose argument has relative error (2 E|t| + 2n + 4 + F)u with E|t| <= |l|
+    under the maximiser and 1 <= 1.45 |l|. In both cases l has relative error (2 + 1.45 (2n + 4 + F) + F)u,
+    and |lam l| <= spread. Two roundings follow.
+    """
+    return _UP * U * ((3 * n + 10 + 2.5 * F) * spread + np.abs(value)) + n * (1 + lam) * _UNDERFLOW
+
+
+def shannon_kl_error(n: Any, tau: Any, lam: Any, spread: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `rows.tilted_conjugate` with tau > 0; n, spread as in `kl_error`.
+
+    Write w = tau + lam, b = lam/w, k = tau/w, L = -log r for the reference r, N = log n, Z = sum e^(-bL).
+
+    The weight p = e^(-bL) has relative error (b(n + 1) + F + (F + 3) bL)u. The excess Z - 1, the sum of
+    p (1 - e^(-kL)), inherits it and the error of kL; here sum p (1 - e^(-kL))/Z <= log Z <= kN, sum r L <= N,
+    and under p/Z, E[(1 - e^(-kL)) bL] <= 2k(N^2 + 1): for b >= 1/2 from E[(bL)^2] <= N^2 + 1, else from
+    E[bL] <= N and k > 1/2. So w log Z has error tau u ((n + 1) + (2n + 4F + 4)N + 2(F + 3)(N^2 + 1)) at most.
+    For l the argument of `kl_error` holds with the errors of p added in numerator and denominator: w|d|,
+    w|expm1(t)| and w|l| are at most the spread, and E[bL] is at most N (N + |l| under the maximiser). That is
+    spread u (9n + 20 + 8F + 5(F + 3)N). Four roundings of w (log Z + l) follow, where w log Z <= tau N.
+    """
+    N = np.log(n)
+    of_tau = (n + 1) + (2 * n + 4 * F + 8) * N + 2 * (F + 3) * (N * N + 1)
+    of_spread = 9 * n + 24 + 8 * F + 5 * (F + 3) * N
+    return _UP * U * (of_tau * tau + of_spread * spread + np.abs(value)) + n * (1 + tau + lam) * _UNDERFLOW

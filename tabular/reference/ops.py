@@ -1,0 +1,363 @@
+"""``Ops``: the operators that formulas are written in, common to all arithmetics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tabular.errors import ModelError
+from tabular.reference import operators
+from tabular.reference.value import Value, align
+
+
+class Transitions(NamedTuple):
+    """Transition probabilities as a backend holds them; only ``ops.expect`` and ``ops.transition`` look inside.
+
+    ``rows`` is the dense array (batch +) (S, A, S) or a ``CSR``; ``relative`` bounds the relative error of each row's
+    floats against the exact model ((batch +) (S, A), enclosures only); ``exact`` holds integer weights (exact
+    arithmetics only).
+    """
+
+    S: int
+    A: int
+    rows: Any
+    relative: Any = None
+    exact: Any = None
+
+
+class Model(NamedTuple):
+    """An MDP, or a batch of equal shape, in the arithmetic of an ``Ops``.
+
+    Attributes
+    ----------
+    P : ``Transitions``.  R, end : values (S, A), zero where unavailable.  gamma : scalar value.
+    rho : value (S,), or None.  mask : bool array (batch +) (S, A).  S, A : sizes.  source : what it was made from.
+    """
+
+    P: Transitions
+    R: Value
+    end: Value
+    gamma: Value
+    rho: Value | None
+    mask: np.ndarray
+    S: int
+    A: int
+    source: Any
+
+
+class Ops:
+    """An arithmetic. Subclasses implement the underscored methods on their own arrays.
+
+    Parameters
+    ----------
+    batch : None for one model, or the number of models evaluated at once (batch axes lead).
+    """
+
+    planes = 0  # leading axes of the data that belong to the representation
+
+    def __init__(self, batch: int | None = None) -> None:
+        self.batch = batch
+        self.nbatch = 0 if batch is None else 1
+        self.lead: tuple[int, ...] = () if batch is None else (batch,)  # shape of the batch axes
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({'' if self.batch is None else f'batch={self.batch}'})"
+
+    # -- arithmetic on data, for numpy arrays of floats or of exact objects ------------------------------------------
+    def _add(self, x: Any, y: Any) -> Any:
+        return x + y
+
+    def _sub(self, x: Any, y: Any) -> Any:
+        return x - y
+
+    def _mul(self, x: Any, y: Any) -> Any:
+        return x * y
+
+    def _div(self, x: Any, y: Any) -> Any:
+        return x / y
+
+    def _neg(self, x: Any) -> Any:
+        return -x
+
+    # -- values from numbers -----------------------------------------------------------------------------------------
+    def _lift(self, x: np.ndarray) -> Any:
+        """Data from an array of floats, ints or Fractions, each taken exactly."""
+        raise NotImplementedError
+
+    def constant(self, x: Any) -> Value:
+        """A scalar: one number for all instances, or a (B,) array with one for each."""
+        if isinstance(x, Value):
+            return self._own(x)
+        a = np.asarray(x)
+        if a.dtype.kind not in "fiuO":
+            raise TypeError(f"{x!r} is no number")
+        if a.ndim > self.nbatch or (a.ndim == 1 and len(a) not in (1, self.batch)):
+            raise TypeError(
+                f"expected a number{f' or {self.batch} of them' if self.batch else ''}, got shape {a.shape}"
+            )
+        return Value(self, self._lift(a.reshape(a.shape or (1,) * self.nbatch)), 0)
+
+    def array(self, x: Any, ndim: int) -> Value:
+        """An array whose last ``ndim`` axes are event axes; a batch axis in front may be left out."""
+        if isinstance(x, Value):
+            return self._own(x, ndim)
+        return Value(self, self._lift(self._shaped(x, ndim)), ndim)
+
+    def _own(self, x: Value, ndim: int | None = None) -> Value:
+        """``x`` itself; TypeError where it is another arithmetic's, or not of ``ndim`` event axes."""
+        if x.ops is not self:
+            raise TypeError(f"values of two arithmetics meet: {self!r} and {x.ops!r}")
+        if ndim is not None and x.ndim != ndim:
+            raise TypeError(f"expected {ndim} event axes, got a value of shape {x.shape}")
+        return x
+
+    def _shaped(self, x: Any, ndim: int) -> np.ndarray:
+        a = np.asarray(x)
+        if a.ndim == ndim and self.nbatch:
+            a = a[None]
+        if a.ndim != ndim + self.nbatch:
+            raise TypeError(
+                f"expected {ndim} event axes{' behind the batch axis' if self.nbatch else ''}, got shape {a.shape}"
+            )
+        return a
+
+    def distribution(self, x: Any, ndim: int = 2) -> Value:
+        """Rows of floats or integer weights, (S, A) or (S,), divided by their exact sums; a ``Value`` is taken as it is."""
+        raise NotImplementedError
+
+    def support(self, x: Any) -> np.ndarray:
+        """Which entries of a distribution (as passed to ``distribution``) are positive."""
+        raw = x.data if isinstance(x, Value) else np.asarray(x)
+        return np.asarray(raw > 0, dtype=bool)
+
+    def model(self, source: Any) -> Model:
+        """An ``MDP`` (or ``MDPBatch``) in this arithmetic."""
+        raise NotImplementedError
+
+    # -- reductions --------------------------------------------------------------------------------------------------
+    def _sum(self, x: Any, axis: int) -> Any:
+        raise NotImplementedError
+
+    def _max(self, x: Any, mask: np.ndarray | None, axis: int) -> Any:
+        raise NotImplementedError
+
+    def _dot(self, x: Any, y: Any) -> Any:
+        raise NotImplementedError
+
+    def _mask(self, where: Any, x: Value) -> np.ndarray | None:
+        """A mask with the shape of the data (without planes)."""
+        if where is None:
+            return None
+        mask = np.asarray(where, dtype=bool)
+        shape = x.data.shape[self.planes :]
+        if mask.ndim < len(shape):
+            mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
+        return np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
+
+    def _allowed(self, where: Any, x: Value) -> np.ndarray:
+        """The same, True everywhere for None."""
+        mask = self._mask(np.True_ if where is None else where, x)
+        return np.asarray(mask)
+
+    def _reduced(self, x: Value, reduce: Callable[[], Any], axis: int) -> Value:
+        self._own(x)
+        if not -x.ndim <= axis < 0:
+            raise TypeError(f"axis {axis}: event axes are counted from the end, -1 ... {-x.ndim}")
+        return Value(self, reduce(), x.ndim - 1)
+
+    def sum(self, x: Value, axis: int = -1) -> Value:
+        return self._reduced(x, lambda: self._sum(x.data, axis), axis)
+
+    def max(self, x: Value, where: Any = None, axis: int = -1) -> Value:
+        """Maximum over an event axis, over the entries allowed by ``where``."""
+        return self._reduced(x, lambda: self._max(x.data, self._mask(where, x), axis), axis)
+
+    def min(self, x: Value, where: Any = None, axis: int = -1) -> Value:
+        return -self.max(-x, where, axis)
+
+    def norm(self, x: Value) -> Value:
+        """Largest absolute value over all event axes."""
+        x = self.abs(x)
+        for _ in range(x.ndim):
+            x = self.max(x)
+        return x
+
+    def largest(self, x: Value, where: Any = None) -> Value:
+        """Maximum over all event axes."""
+        fill = self.max(x, where)
+        for _ in range(fill.ndim):
+            fill = self.max(fill)
+        return fill
+
+    def smallest(self, x: Value, where: Any = None) -> Value:
+        return -self.largest(-x, where)
+
+    def dot(self, x: Value, y: Value) -> Value:
+        """Sum of products over the last event axis."""
+        a, b, ndim = align(self._own(x), y)
+        if not ndim:
+            raise TypeError("ops.dot sums over an event axis: these are scalars")
+        return Value(self, self._dot(a, b), ndim - 1)
+
+    # -- elementwise -------------------------------------------------------------------------------------------------
+    def _elementwise(self, name: str, x: Value, *rest: Any) -> Value:
+        return Value(self, getattr(self, name)(self._own(x).data, *rest), x.ndim)
+
+    def abs(self, x: Value) -> Value:
+        return self._elementwise("_abs", x)
+
+    def maximum(self, x: Any, y: Any) -> Value:
+        a, b, ndim = align(self.constant(x), self.constant(y))
+        return Value(self, self._maximum(a, b), ndim)  # type: ignore[attr-defined]
+
+    def minimum(self, x: Any, y: Any) -> Value:
+        return -self.maximum(-self.constant(x), -self.constant(y))
+
+    def where(self, mask: np.ndarray, x: Any, y: Any) -> Value:
+        """``x`` where the (known) mask is True, else ``y``."""
+        a, b = self.constant(x), self.constant(y)
+        one = Value(self, np.empty((1,) * np.ndim(mask)), max(a.ndim, b.ndim) or max(np.ndim(mask) - self.nbatch, 0))
+        u, v, ndim = *(align(c, one)[0] for c in (a, b)), one.ndim
+        allow = np.asarray(mask, dtype=bool)
+        allow = allow.reshape((1,) * (self.nbatch + ndim - allow.ndim) + allow.shape)
+        return Value(self, self._pick(allow, u, v), ndim)
+
+    def _pick(self, mask: np.ndarray, x: Any, y: Any) -> Any:
+        return np.where(mask, x, y)
+
+    def exp(self, x: Value) -> Value:
+        return self._elementwise("_exp", x)
+
+    def log(self, x: Value, where: Any = None) -> Value:
+        """Logarithm; zero where ``where`` is False."""
+        return self._elementwise("_log", x, self._mask(where, x))
+
+    def sqrt(self, x: Value) -> Value:
+        return self._elementwise("_sqrt", x)
+
+    def xlogx(self, x: Value) -> Value:
+        """``x log x`` for ``x >= 0``, zero at zero."""
+        return self._elementwise("_xlogx", x)
+
+    def xlogy(self, x: Value, y: Value, where: Any = None) -> Value:
+        """``x log y`` where ``where`` is True; elsewhere zero (``x`` must vanish there)."""
+        return x * self.log(y, where=where)
+
+    def relative_entropy(self, pi: Value, mu: Value, where: Any = None) -> Value:
+        r"""Divergence :math:`\sum_a \pi_a \log(\pi_a/\mu_a)` of two distributions over the last axis: ``0 log 0 = 0``.
+
+        Evaluated as the sum of :math:`\pi_a \log(\pi_a/\mu_a) - \pi_a + \mu_a \ge 0`, of which nothing cancels: its error is
+        relative to :math:`|\pi - \mu|`, so that a large weight may multiply it. ``where`` excludes entries at which both vanish.
+        """
+        a, b, ndim = align(self._own(pi), mu)
+        return Value(self, self._relative_entropy(a, b, self._allowed(where, pi)), ndim - 1)
+
+    def _relative_entropy(self, p: Any, mu: Any, mask: np.ndarray) -> Any:
+        raise NotImplementedError
+
+    # -- free energy and Gibbs policies ------------------------------------------------------------------------------
+    def free_energy(self, x: Value, w: Any, weights: Value | None = None, where: Any = None) -> Value:
+        """``w log sum_a weights_a exp(x_a / w)`` over the last axis: stable for every ``w >= 0``, the maximum at 0.
+
+        ``weights`` are rows of a distribution (exactly normalised); None stands for ones. Entries of weight zero are excluded.
+        """
+        return Value(self, self._free_energy(*self._gibbs_arguments(x, w, weights, where)), x.ndim - 1)
+
+    def log_gibbs(self, x: Value, w: Any, weights: Value | None = None, where: Any = None) -> Value:
+        """Logarithm of ``weights_a exp(x_a / w)``, normalised; ``-inf`` (floats) where excluded."""
+        return Value(self, self._gibbs(*self._gibbs_arguments(x, w, weights, where), True), x.ndim)
+
+    def gibbs(self, x: Value, w: Any, weights: Value | None = None, where: Any = None) -> Value:
+        """``weights_a exp(x_a / w)``, normalised over the last axis; the first maximiser at ``w = 0``."""
+        return Value(self, self._gibbs(*self._gibbs_arguments(x, w, weights, where), False), x.ndim)
+
+    def _gibbs_arguments(self, x: Value, w: Any, weights: Value | None, where: Any) -> tuple[Any, Any, Any, Any]:
+        scale = align(self._own(x), self.constant(w))[1]
+        data = x.data
+        mu = None if weights is None else align(x, weights)[1]
+        return data, scale, mu, self._allowed(where, x)
+
+    def _free_energy(self, x: Any, w: Any, mu: Any, mask: Any) -> Any:
+        raise NotImplementedError
+
+    def _gibbs(self, x: Any, w: Any, mu: Any, mask: Any, log: bool) -> Any:
+        raise NotImplementedError
+
+    def first_max(self, Q: Value, where: Any = None) -> Value:
+        """One-hot rows at the first maximiser (where it is not decided: entries between zero and one)."""
+        return self._elementwise("_first_max", Q, self._allowed(where, Q))
+
+    # -- linear algebra ----------------------------------------------------------------------------------------------
+    def expect(self, P: Transitions, V: Value) -> Value:
+        """``sum_t P[s, a, t] V[t]``: (S, A)."""
+        raise NotImplementedError
+
+    def transition(self, P: Transitions, pi: Value) -> Value:
+        """``P_pi[s, t] = sum_a pi[s, a] P[s, a, t]``: (S, S)."""
+        raise NotImplementedError
+
+    def solve(self, A: Value, b: Value) -> Value:
+        """The solution of ``A x = b``, (n, n) and (n,)."""
+        raise NotImplementedError
+
+    def transpose(self, A: Value) -> Value:
+        return Value(self, A.data.swapaxes(-1, -2), A.ndim)
+
+    def identity(self, n: int) -> Value:
+        return self.array(np.eye(n), 2)
+
+    # -- control -----------------------------------------------------------------------------------------------------
+    def fori(self, n: int, body: Callable[[int, Any], Any], init: Any) -> Any:
+        """``state = body(i, state)`` for ``i = 0 ... n-1``."""
+        state = init
+        for i in range(n):
+            state = body(i, state)
+        return state
+
+    def scan(self, body: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any) -> tuple[Any, list[Any]]:
+        """``state, out = body(state, x)`` along ``xs``; the final state and the list of outs."""
+        state, outs = init, []
+        for x in xs:
+            state, out = body(state, x)
+            outs.append(out)
+        return state, outs
+
+    # -- what comes out ----------------------------------------------------------------------------------------------
+    def bounds(self, x: Value) -> tuple[np.ndarray, np.ndarray]:
+        """Float64 arrays ``lower <= x <= upper`` (batch + event), rounded outwards."""
+        raise NotImplementedError
+
+    def midpoint(self, x: Value) -> np.ndarray:
+        """Float64 approximation (batch + event)."""
+        raise NotImplementedError
+
+    def sign(self, x: Value) -> np.ndarray:
+        """Per instance and entry: -1, 1, 0 (exactly zero) or 2 (not decided), as int8."""
+        raise NotImplementedError
+
+    def inflate(self, x: Value, radius: Value) -> Value:
+        """``x`` (taken at its midpoint) with ``radius`` as its uncertainty."""
+        raise ModelError(f"{self!r} has no room for a radius")
+
+    # -- formulas, as methods ----------------------------------------------------------------------------------------
+    def q_backup(self, m: Model, V: Value) -> Value:
+        return operators.q_backup(self, m, V)
+
+    def backup(self, m: Model, V: Value, regularizer: Any = None) -> Value:
+        return operators.backup(self, m, V, regularizer)
+
+    def policy_backup(self, m: Model, pi: Value, V: Value, regularizer: Any = None) -> Value:
+        return operators.policy_backup(self, m, pi, V, regularizer)
+
+    def evaluate(self, m: Model, pi: Value, regularizer: Any = None) -> Value:
+        return operators.evaluate(self, m, pi, regularizer)
+
+    def occupancy(self, m: Model, pi: Value, rho: Value | None = None) -> Value:
+        return operators.occupancy(self, m, pi, rho)
+
+    def optimal_value(self, m: Model, regularizer: Any = None) -> Value:
+        from tabular.reference.optimal import optimal_value
+
+        return optimal_value(self, m, regularizer)
