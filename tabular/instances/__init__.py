@@ -1,0 +1,40 @@
+"""Families of MDPs, and single models by construction.
+
+``garnet(S=6, A=3)(seed, n)`` is a batch of ``n`` models; see ``tabular.instances.family`` for what stays the
+same for ever.
+"""
+
+from tabular.instances.bandits import bandits
+from tabular.instances.chains import chain
+from tabular.instances.extremal import hidden_path, self_loops, two_armed
+from tabular.instances.family import Family, raw_integers
+from tabular.instances.garnet import garnet, garnet_sparse
+from tabular.instances.gridworld import gridworld, render
+from tabular.instances.random_models import (
+    deterministic,
+    mixed,
+    near_decomposable,
+    proper,
+    random_endings,
+    random_masks,
+)
+
+__all__ = [
+    "Family",
+    "bandits",
+    "chain",
+    "deterministic",
+    "garnet",
+    "garnet_sparse",
+    "gridworld",
+    "hidden_path",
+    "mixed",
+    "near_decomposable",
+    "proper",
+    "random_endings",
+    "random_masks",
+    "raw_integers",
+    "render",
+    "self_loops",
+    "two_armed",
+]
