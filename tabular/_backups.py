@@ -1,0 +1,212 @@
+"""``Backups``: one face for dense and CSR models, NumPy and compiled loops, hard, entropic and user-defined
+regularisers.
+
+Small models go through NumPy, so that a first answer needs no compilation. All of a solver's arithmetic on a
+model is here; an ending enters only through the missing mass of ``P``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabular.mdp import CSR, MDP
+from tabular.reference.numpy_ops import NumpyOps, policy_matrix
+from tabular.reference.value import Value
+from tabular.regularizers import KL, Hard, Shannon, ShannonKL, checked
+
+COMPILE_ABOVE = 1_000_000
+"""Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
+THREADS_ABOVE = 10_000_000
+"""Multiply-adds of a sweep beyond which compiled loops use all threads: waking them takes milliseconds."""
+DENSE_SOLVE = 1_500
+"""States up to which linear systems are solved as dense ones, whatever the model's representation."""
+SPARSE_LU = 5_000
+"""States up to which sparse linear systems are factorised first; beyond, iteration is tried first."""
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Backups:
+    """Bellman operators of a model under a regulariser, on plain arrays. Nothing is validated but the
+    regulariser.
+
+    Attributes
+    ----------
+    reg : the checked regulariser.  hard : whether it is the plain maximum.  compiled : whether kernels do the
+        sweeps.
+    longest : most successors of a pair.  reward_scale : largest available ``|R|``.  mass_min, mass_max : of
+        the rows' ``1 - end``.
+    """
+
+    def __init__(
+        self, mdp: MDP, regularizer: Any = None, *, compiled: bool | None = None, threads: int | None = None
+    ) -> None:
+        self.mdp, self.S, self.A, self.gamma, self.mask = mdp, mdp.S, mdp.A, mdp.gamma, mdp.mask
+        self.reg = checked(regularizer, mdp.mask)
+        self.hard = isinstance(self.reg, Hard)
+        self.full = bool(mdp.mask.all())
+        P = mdp.P
+        work = (len(P.data) if isinstance(P, CSR) else P.size) + mdp.S * mdp.A
+        self.compiled = work > COMPILE_ABOVE if compiled is None else compiled
+        self.threads = 1 if threads is None and work <= THREADS_ABOVE else threads
+        if isinstance(P, CSR):
+            count = np.diff(P.indptr)
+            self.longest = int(count.max(initial=0))
+            self._owner = np.repeat(np.arange(mdp.S * mdp.A), 0 if self.compiled else count)
+        else:
+            self.longest = mdp.S
+        self.reward_scale = float(np.abs(mdp.rewards).max())
+        mass = 1.0 - mdp.end[mdp.mask] if mdp.has_end else np.ones(1)
+        self.mass_min, self.mass_max = float(mass.min()), float(mass.max())
+        self._ops = NumpyOps()
+        self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
+        # Kernels know the built-in regularisers, and those for which row functions were registered.
+        self._rows = isinstance(self.reg, (Hard, Shannon, KL, ShannonKL))
+        if self.compiled and not self._rows:
+            from tabular._kernels.entropic import has_rows
+
+            self._rows = has_rows(type(self.reg))
+
+    @property
+    def equal_mass(self) -> bool:
+        """Whether a constant added to ``V`` adds one constant to the backup."""
+        return self.mass_min == self.mass_max
+
+    def noise(self, scale: float) -> float:
+        """About the rounding of one backup of values of this size."""
+        return (self.longest + 4) * EPS * scale
+
+    # -- backups ----------------------------------------------------------------------------------------
+    def q(self, V: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """``R + gamma P V``, ``-inf`` where unavailable: (S, A)."""
+        P = self.mdp.P
+        if self.compiled:
+            out = np.empty((self.S, self.A)) if out is None else out
+            self._kernel("q_backup", V, out)
+            return out
+        if isinstance(P, CSR):
+            flat = np.bincount(self._owner, weights=P.data * V[P.indices], minlength=self.S * self.A)
+        else:
+            flat = P.reshape(-1, self.S) @ V
+        Q = np.multiply(flat.reshape(self.S, self.A), self.gamma, out=out)
+        Q += self.mdp.rewards
+        if not self.full:
+            Q[~self.mask] = -np.inf
+        return np.asarray(Q)
+
+    def conjugate(self, Q: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """``Omega*`` of each row: (S,). The mask is the model's unless another one is given."""
+        mask = self.mask if mask is None else mask
+        if self.hard:
+            return np.asarray((Q if mask is self.mask else np.where(mask, Q, -np.inf)).max(axis=1))
+        return np.asarray(self.reg.conjugate(self._ops, self._value(Q), mask).data)
+
+    def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
+        if self.compiled and self._rows:
+            Q, TV = self._block, np.empty(self.S)
+            if self.hard:
+                low, high = self._kernel("backup_max", V, Q, TV, np.empty(self.S, dtype=np.int32))
+            else:
+                low, high = self._kernel("soft_backup", V, Q, TV)
+            return Q, TV, float(low), float(high)  # type: ignore[return-value]
+        Q = self.q(V, self._block)
+        TV = self.conjugate(Q)
+        change = TV - V
+        return Q, TV, float(change.min()), float(change.max())
+
+    def policy(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Maximiser of each row and its logarithm: (S, A) each."""
+        if self.compiled and self._rows:
+            pi, log_pi = np.empty((self.S, self.A)), np.empty((self.S, self.A))
+            self._kernel("policy", Q, pi, log_pi)
+            return pi, log_pi
+        if self.hard:
+            return self.one_hot(Q.argmax(axis=1))
+        x = self._value(Q)
+        return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
+
+    def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A deterministic policy (S,) as ``pi`` and ``log_pi``."""
+        chosen = actions[:, None] == np.arange(self.A)
+        return chosen.astype(np.float64), np.where(chosen, 0.0, -np.inf)
+
+    def penalty(self, pi: np.ndarray) -> np.ndarray:
+        """``Omega(pi)`` of each row: (S,)."""
+        if self.hard:
+            return np.zeros(self.S)
+        return np.asarray(self.reg.value(self._ops, Value(self._ops, pi, 2), self.mask).data)
+
+    def _value(self, Q: np.ndarray) -> Value:
+        """A regulariser's own formulas see zeros, not ``-inf``, where the mask is False."""
+        return Value(self._ops, Q if self.full else np.where(self.mask, Q, 0.0), 2)
+
+    def _kernel(self, name: str, *arrays: Any) -> Any:
+        from tabular._jit import threads
+        from tabular._kernels import dense, entropic, sparse
+
+        P, R, mask, gamma = self.mdp.P, self.mdp.rewards, self.mask, self.gamma
+        is_csr = isinstance(P, CSR)
+        home, rows = (sparse, tuple(P)) if is_csr else (dense, (P,))
+        suffix = "" if self.threads == 1 else "_parallel"
+        with threads(self.threads):
+            if name == "policy":
+                return getattr(entropic, name + suffix)(self.reg, arrays[0], mask, *arrays[1:])
+            if name == "soft_backup":
+                kind = "_sparse" if is_csr else "_dense"
+                return getattr(entropic, name + kind + suffix)(*rows, R, mask, gamma, self.reg, *arrays)
+            return getattr(home, name + suffix)(*rows, R, mask, gamma, *arrays)
+
+    # -- one policy -------------------------------------------------------------------------------------
+    def reward(self, pi: np.ndarray) -> np.ndarray:
+        """``R_pi - Omega(pi)``: (S,)."""
+        return np.asarray((pi * self.mdp.rewards).sum(axis=1) - self.penalty(pi))
+
+    def transition(self, pi: np.ndarray) -> Any:
+        """``P_pi`` of a policy (S, A) or actions (S,): an array; for larger sparse models scipy's CSR."""
+        P, S, A = self.mdp.P, self.S, self.A
+        if not isinstance(P, CSR):
+            return P[np.arange(S), pi] if pi.ndim == 1 else policy_matrix(P, pi, S, A)
+        if S <= DENSE_SOLVE:
+            return policy_matrix(P, self.one_hot(pi)[0] if pi.ndim == 1 else pi, S, A)
+        from scipy.sparse import csr_array
+
+        rows = csr_array((P.data, P.indices, P.indptr), shape=(S * A, S))
+        if pi.ndim == 1:
+            return rows[np.arange(S) * A + pi]
+        kept = pi.ravel() != 0.0
+        ptr = np.concatenate([[0], np.cumsum(kept.reshape(S, A).sum(axis=1))])
+        return csr_array((pi.ravel()[kept], np.flatnonzero(kept), ptr), shape=(S, S * A)) @ rows
+
+    def solve(self, pi: np.ndarray, b: np.ndarray, *, transpose: bool = False) -> np.ndarray:
+        """``(I - gamma P_pi)^-1 b``, or with the transpose. Raises ``numpy.linalg.LinAlgError`` where it is
+        singular.
+
+        Dense LU for arrays; sparse LU, or beyond ``SPARSE_LU`` states BiCGSTAB to a relative residual of
+        1e-13.
+        """
+        return resolvent_solve(self.transition(pi), self.gamma, b.T if transpose else b, transpose)
+
+
+def resolvent_solve(P_pi: Any, gamma: float, b: np.ndarray, transpose: bool = False) -> np.ndarray:
+    """``(I - gamma P_pi)^-1 b`` for an array or a scipy matrix."""
+    n = P_pi.shape[0]
+    if isinstance(P_pi, np.ndarray):
+        M = -gamma * P_pi
+        M.flat[:: n + 1] += 1.0
+        return np.linalg.solve(M.T if transpose else M, b)
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import bicgstab, splu
+
+    M = (eye_array(n, format="csr") - gamma * P_pi).tocsr()
+    M = M.T.tocsr() if transpose else M
+    if n > SPARSE_LU:
+        x, failed = bicgstab(M, b, rtol=1e-13, atol=0.0, maxiter=2_000)
+        if not failed and np.isfinite(x).all():
+            return np.asarray(x)
+    try:
+        return np.asarray(splu(M.tocsc()).solve(b))
+    except RuntimeError as error:  # SuperLU: "Factor is exactly singular"
+        raise np.linalg.LinAlgError(str(error)) from None

@@ -1,0 +1,32 @@
+"""Certificates: rigorous bounds in floats, exact solutions in rationals, and proofs that others can check.
+
+``certify`` and its kin bound the error of values and policies with every rounding inside the bound;
+``refine`` returns values to about thirty digits; ``exact_policy_iteration`` returns them as rationals;
+``rational_certificate`` writes a proof that ``tabular.checker``, which shares no code with this package,
+accepts or rejects.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "ExactSolution": "exact",
+    "certify": "float_bounds",
+    "certify_finite": "finite",
+    "certify_total": "total",
+    "exact_backward_induction": "finite",
+    "exact_policy_iteration": "exact",
+    "model_error": "float_bounds",
+    "rational_certificate": "rational",
+    "refine": "refinement",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tabular.certificates' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"tabular.certificates.{_HOME[name]}"), name)

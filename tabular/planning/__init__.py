@@ -1,0 +1,19 @@
+"""Planning: solvers of a known model, for any regulariser, with certificates."""
+
+from __future__ import annotations
+
+from tabular.planning._solve import SOLVERS, Solver, solve
+from tabular.planning.backward_induction import backward_induction
+from tabular.planning.modified_policy_iteration import modified_policy_iteration
+from tabular.planning.policy_iteration import policy_iteration
+from tabular.planning.value_iteration import value_iteration
+
+__all__ = [
+    "SOLVERS",
+    "Solver",
+    "backward_induction",
+    "modified_policy_iteration",
+    "policy_iteration",
+    "solve",
+    "value_iteration",
+]

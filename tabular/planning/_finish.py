@@ -1,0 +1,128 @@
+"""From an iterate to a ``Solution``: the policy of its ``Q``, certificates, and an honest status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabular import _validate as check
+from tabular._backups import Backups
+from tabular.errors import NotConverged
+from tabular.planning._loops import Iterate
+from tabular.solution import Certificate, Solution, Status
+
+TOL = 1e-9
+"""Default tolerance, relative to the largest of the rewards and the values."""
+PAIR = 100
+"""What a pair costs a certificate under a regulariser, in transitions: its residual is formed in balls."""
+
+
+def finish(
+    b: Backups,
+    iterate: Iterate,
+    method: str,
+    tol: float,
+    *,
+    policy: tuple[np.ndarray, np.ndarray] | None = None,
+    why: str = "",
+    info: dict[str, Any] | None = None,
+) -> Solution:
+    """The solution that belongs to ``iterate.V``, its policy greedy unless one is given.
+
+    The certificate has the last word: within the tolerance is ``CONVERGED``; a loop that met its criterion
+    while the bound stays above the tolerance stands at the ``ROUNDING_FLOOR``. Where nothing could be
+    certified (``error_bound`` is ``inf``: a regulariser without enclosures) the loop's own criterion stands.
+    """
+    V, status = iterate.V, iterate.status
+    if not np.isfinite(V).all():
+        status = Status.NONFINITE
+    with np.errstate(invalid="ignore", over="ignore"):
+        Q = b.q(V)
+    if status is not Status.NONFINITE and not np.isfinite(Q[b.mask]).all():
+        status = Status.NONFINITE
+    if status is Status.NONFINITE:
+        pi, log_pi = policy or (np.full((b.S, b.A), np.nan), np.full((b.S, b.A), np.nan))
+        return Solution(V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {})
+    pi, log_pi = policy or b.policy(Q)
+    allowed = tol * scale(b.reward_scale, V)
+    certificates, model_error = certified(b, V, pi, allowed)
+    solution = Solution(
+        V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}
+    )
+    return _judged(solution, allowed)
+
+
+def _judged(solution: Solution, allowed: float) -> Solution:
+    status = solution.status
+    if solution.error_bound <= allowed:
+        status = Status.CONVERGED
+    elif status is Status.CONVERGED and np.isfinite(solution.error_bound):
+        status = Status.ROUNDING_FLOOR
+    return Solution(**(solution.asdict() | {"status": status}))
+
+
+def scale(rewards: float, V: np.ndarray) -> float:
+    """What a tolerance is relative to."""
+    return max(rewards, float(np.abs(V).max()))
+
+
+def certified(b: Backups, V: np.ndarray, pi: np.ndarray, allowed: float) -> tuple[dict[str, Certificate], float]:
+    """Certificates of ``V`` and ``pi``, and the part of the error due to reading floats as distributions.
+
+    Where tighter bounds would cost a solve, those within the tolerance are enough.
+    """
+    from tabular import certificates
+
+    found = certificates.certify(b.mdp, V, b.reg, pi, want=allowed if is_dear(b, 1) else None)
+    lift = found.get("V*(floats) - V*")
+    return found, float("inf") if lift is None else float(lift.upper)
+
+
+def is_dear(b: Backups, stages: int) -> bool:
+    """Whether certificates in doubled precision take more than about a tenth of a second."""
+    from tabular.certificates.float_bounds import MODERATE
+
+    return stages * (b.mdp.nnz if b.hard else PAIR * b.S * b.A) > MODERATE
+
+
+def delivered(solution: Solution, throw: bool, tol: float) -> Solution:
+    """The solution, or NotConverged with it."""
+    if throw and solution.status in (Status.MAX_ITER, Status.NONFINITE):
+        bound = f"; the error is at most {solution.error_bound:.3g}" if np.isfinite(solution.error_bound) else ""
+        raise NotConverged(
+            f"{solution.method}: {solution.status.value} after {solution.iterations} iterations, without "
+            f"reaching a relative tolerance of {tol:g}{bound}. throw=False returns what there is",
+            solution,
+        )
+    return solution
+
+
+def check_options(tol: Any, **counts: Any) -> None:
+    """ValueError for a tolerance that is not positive or a count below one; TypeError if it is no number."""
+    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.integer, np.floating)):
+        raise TypeError(f"tol is {tol!r}: expected a number")
+    if not 0 < tol < np.inf:
+        raise ValueError(f"tol is {tol}: expected a positive number, relative to the largest value")
+    for name, n in counts.items():
+        if isinstance(n, bool) or not hasattr(n, "__index__"):
+            raise TypeError(f"{name} is {n!r}: expected an integer")
+        if n < 1:
+            raise ValueError(f"{name} is {n}: at least 1")
+
+
+def start(b: Backups, V0: Any, pi0: Any) -> np.ndarray | None:
+    """A warm start: ``V0``, or the value of ``pi0``; None where neither is given."""
+    if pi0 is not None:
+        if V0 is not None:
+            raise TypeError("V0 and pi0 are both given: a warm start is one of them")
+        from tabular.operators import evaluate_policy
+
+        return evaluate_policy(b.mdp, pi0, b.reg)
+    if V0 is None:
+        return None
+    V = check.float_array(V0, "V0")
+    if V.shape != (b.S,):
+        check.fail(f"V0 has shape {V.shape}: expected ({b.S},)")
+    check.check_finite(V, "V0")
+    return V

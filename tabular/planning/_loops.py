@@ -1,0 +1,198 @@
+r"""The iterations behind the solvers, and when they stop. Arrays and ``Backups`` in, an ``Iterate`` out.
+
+With :math:`d = TV - V` and row masses :math:`m` (``1 - end``) in :math:`[m_-, m_+]`, monotonicity of
+:math:`T` and :math:`T(V + c) \ge TV + \gamma m c` give the bracket of Porteus (1971)
+
+.. math:: TV + \beta(\min d) \le V^* \le TV + \beta(\max d), \quad \beta(x) = \gamma m x / (1 - \gamma m),
+
+with :math:`m = m_-` on the side where ``x`` has the sign that a small mass makes safe, else :math:`m_+`. It
+holds for every regulariser and for every ``V``. MacQueen's bracket is the case :math:`m = 1`, and wrong where
+anything ends: a step that loses one everywhere has :math:`\min d = \max d`, and would be extended for ever.
+
+Where all masses are equal the middle of the bracket is added to ``V`` at the end, and what counts is half its
+width (the span); elsewhere a shift would spoil states that end, and what counts is its larger side.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tabular._backups import Backups
+from tabular.solution import Status
+
+PATIENCE = 16
+"""Iterations without a smaller change, and that of the size of rounding, before this is called the floor."""
+
+
+class Iterate(NamedTuple):
+    """``V`` (S,), why and when the loop stopped, and the actions (S,) of hard policy iteration."""
+
+    V: np.ndarray
+    status: Status
+    iterations: int
+    actions: np.ndarray | None = None
+
+
+def bracket(b: Backups, low: float, high: float) -> tuple[float, float]:
+    """``lo <= V* - TV <= hi`` from the least and largest component of ``TV - V``; perhaps infinite."""
+
+    def extend(x: float, mass: float) -> float:
+        g = b.gamma * mass
+        if x == 0.0 or g == 0.0:
+            return 0.0
+        return x * (g / (1.0 - g)) if g < 1.0 else x * np.inf
+
+    return extend(low, b.mass_min if low > 0 else b.mass_max), extend(high, b.mass_max if high > 0 else b.mass_min)
+
+
+class Stop:
+    """Decides after each backup whether to go on.
+
+    ``tol`` is relative to the largest of the rewards and the values. With ``gamma = 1`` there is no bracket:
+    the error is estimated from the rate at which the changes shrink, and the certificate decides afterwards.
+
+    Attributes
+    ----------
+    shift : what to add to ``TV`` at the end.
+    size : size of the numbers in the last backup.
+    """
+
+    def __init__(self, b: Backups, tol: float, patience: int = PATIENCE) -> None:
+        self.b, self.tol, self.patience = b, tol, patience
+        self.bounded = b.gamma * b.mass_max < 1.0
+        self.by_span = self.bounded and b.equal_mass
+        self.shift = self.size = 0.0
+        self._best, self._stale = np.inf, 0
+        self._changes: list[float] = []
+
+    def centred(self, change: np.ndarray) -> np.ndarray:
+        """A change of ``V`` without its middle where all masses are equal: ``shift`` makes up for constants
+        at the end.
+
+        So ``V`` stays small and keeps its digits, however near to one the discount is.
+        """
+        return change - (0.5 * change.min() + 0.5 * change.max()) if self.by_span else change
+
+    def __call__(self, TV: np.ndarray, low: float, high: float) -> Status | None:
+        b = self.b
+        if not (np.isfinite(low) and np.isfinite(high)):
+            return Status.NONFINITE
+        change = high - low if self.by_span else max(-low, high)
+        if self.bounded:
+            lo, hi = bracket(b, low, high)
+            self.shift = 0.5 * lo + 0.5 * hi if self.by_span else 0.0
+            gap = 0.5 * hi - 0.5 * lo if self.by_span else max(-lo, hi)
+        else:
+            gap = self._estimate(change)
+        scale = max(b.reward_scale, float(np.abs(TV + self.shift).max()))
+        if not np.isfinite(scale):
+            return Status.NONFINITE
+        if gap <= 0.5 * self.tol * scale:
+            return Status.CONVERGED
+        self._stale = 0 if change < self._best else self._stale + 1
+        self._best = min(self._best, change)
+        self.size = max(b.reward_scale, float(np.abs(TV).max()))
+        if self._stale >= self.patience and change <= 8 * b.noise(self.size):
+            return Status.ROUNDING_FLOOR
+        return None
+
+    def _estimate(self, change: float) -> float:
+        self._changes = [*self._changes[-10:], change]
+        first, n = self._changes[0], len(self._changes) - 1
+        if change == 0.0:
+            return 0.0
+        if n == 0 or not 0.0 < change < first:
+            return np.inf
+        rate = (change / first) ** (1.0 / n)
+        return change * rate / (1.0 - rate) if rate < 1.0 else np.inf
+
+
+def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
+    """``V <- TV``."""
+    stop = Stop(b, tol)
+    for k in range(1, max_iter + 1):
+        _, TV, low, high = b.backup(V)
+        if status := stop(TV, low, high):
+            return Iterate(TV + stop.shift, status, k)
+        V = V + stop.centred(TV - V) if stop.by_span else TV
+    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
+
+
+def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
+    """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold."""
+    stop = Stop(b, tol)
+    size = np.ptp if stop.by_span else lambda x: np.abs(x).max()
+    for k in range(1, max_iter + 1):
+        Q, TV, low, high = b.backup(V)
+        if status := stop(TV, low, high):
+            return Iterate(TV + stop.shift, status, k)
+        # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
+        P_pi, step = b.transition(Q.argmax(axis=1) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
+        V, enough = V + step, size(step) / 30
+        for _ in range(sweeps):
+            step = b.gamma * (P_pi @ step)
+            V = V + step
+            if size(step) <= enough:
+                break
+    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
+
+
+def newton_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
+    """Regularised policy iteration: ``V <- V + (I - gamma P_pi)^-1 (TV - V)``, with ``pi`` the maximiser at
+    ``V``.
+
+    That is ``V^pi``, since ``T_pi V = TV``, and Newton's step for ``TV = V``; its residual form keeps the
+    digits.
+    """
+    stop = Stop(b, tol, patience=2)
+    for k in range(1, max_iter + 1):
+        Q, TV, low, high = b.backup(V)
+        status = stop(TV, low, high)
+        if status is None and b.gamma == 1.0 and max(-low, high) <= b.noise(stop.size):
+            status = Status.ROUNDING_FLOOR
+        if status:
+            return Iterate(TV + stop.shift, status, k)
+        try:
+            V = V + stop.centred(b.solve(b.policy(Q)[0], stop.centred(TV - V)))
+        except np.linalg.LinAlgError:
+            return Iterate(V, Status.NONFINITE, k)
+    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
+
+
+def howard_loop(b: Backups, V: np.ndarray, actions: np.ndarray, max_iter: int) -> Iterate:
+    """Policy iteration. An action is kept unless another one is better by more than rounding can feign.
+
+    It ends at a policy that no action improves, or at one met before: then rounding has the last word, and
+    there are finitely many policies.
+    """
+    states, seen, settled = np.arange(b.S), set(), False
+    stop = Stop(b, 1.0)
+    Q = b.q(V)
+    for k in range(1, max_iter + 1):
+        try:
+            V = V + stop.centred(b.solve(actions, stop.centred(Q[states, actions] - V)))
+        except np.linalg.LinAlgError:
+            return Iterate(V, Status.NONFINITE, k, actions)
+        Q = b.q(V)
+        own, TV = Q[states, actions], Q.max(axis=1)
+        left = own - V
+        if not np.isfinite(left).all():
+            return Iterate(V, Status.NONFINITE, k, actions)
+        if settled:  # one step of refinement for the policy that stays
+            status = stop(TV, float((TV - V).min()), float((TV - V).max()))
+            ok = status is not Status.NONFINITE
+            return Iterate(TV + stop.shift, Status.CONVERGED if ok else Status.NONFINITE, k, actions)
+        size = max(b.reward_scale, float(np.abs(own).max()))
+        feigned = 2 * b.noise(size) + float(np.abs(stop.centred(left)).max())
+        better = TV > own + feigned
+        seen.add(actions.tobytes())
+        new = np.where(better, Q.argmax(axis=1), actions)
+        settled = not better.any() or new.tobytes() in seen
+        actions = actions if settled else new
+    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter, actions)
+
+
+def zeros(b: Backups, V0: Any) -> np.ndarray:
+    return np.zeros(b.S) if V0 is None else np.array(V0, dtype=np.float64)

@@ -1,0 +1,107 @@
+"""``solve``: the method that suits the model, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tabular._backups import DENSE_SOLVE
+from tabular.finite_horizon import FiniteHorizonMDP
+from tabular.mdp import MDP
+from tabular.planning._finish import TOL
+from tabular.planning.backward_induction import backward_induction
+from tabular.planning.modified_policy_iteration import modified_policy_iteration
+from tabular.planning.policy_iteration import policy_iteration
+from tabular.planning.value_iteration import value_iteration
+from tabular.solution import Solution
+
+TINY = 200
+"""States up to which policy iteration takes about a millisecond a step, and its exact answer is worth that."""
+FEW_SWEEPS = 0.5
+"""Discount up to which value iteration needs no more than some thirty sweeps."""
+
+
+class Solver(NamedTuple):
+    """A registered solver and what it can do: the contract suite runs every combination that it claims.
+
+    Attributes
+    ----------
+    function : ``(mdp, regularizer, *, tol, throw, ...) -> Solution``.
+    horizon : ``"infinite"`` or ``"finite"``.  total_reward : whether it takes ``gamma = 1``.
+    near_one : whether it solves any model with a discount of ``1 - 1e-9`` in reasonable time.  regularised :
+        whether it takes regularisers.
+    warm : whether it takes ``V0`` and ``pi0``.
+    """
+
+    function: Callable[..., Solution]
+    horizon: str = "infinite"
+    total_reward: bool = True
+    near_one: bool = True
+    regularised: bool = True
+    warm: bool = True
+
+
+SOLVERS: dict[str, Solver] = {
+    "value_iteration": Solver(value_iteration, near_one=False),
+    "modified_policy_iteration": Solver(modified_policy_iteration, near_one=False),
+    "policy_iteration": Solver(policy_iteration),
+    "backward_induction": Solver(backward_induction, horizon="finite", warm=False),
+}
+
+
+def solve(
+    mdp: MDP | FiniteHorizonMDP,
+    regularizer: Any = None,
+    method: str = "auto",
+    *,
+    tol: float = TOL,
+    throw: bool = True,
+    **options: Any,
+) -> Solution:
+    """Solve a model to a certified accuracy.
+
+    Parameters
+    ----------
+    mdp : ``MDP`` or ``FiniteHorizonMDP``.  regularizer : None (plain maximum), ``Shannon(tau)``,
+        ``KL(lam, reference)``, ..., or one's own.
+    method : a key of ``SOLVERS``, or ``"auto"``; ``Solution.why`` gives the reason of the choice.
+    tol : bound asked of ``error_bound``, relative to the largest of ``|R|`` and ``|V|``.
+    throw : False returns a solution in any case.  options : of the method (``V0``, ``pi0``, ``max_iter``,
+        ``threads``, ...).
+
+    Raises
+    ------
+    NotConverged (with ``.solution``), ImproperModel (``gamma = 1``), ModelError, TypeError.
+
+    >>> from tabular import MDP
+    >>> solve(MDP([[[1.0], [1.0]]], [[1.0, 2.0]], 0.5)).V
+    array([4.])
+    """
+    if isinstance(mdp, FiniteHorizonMDP):
+        horizon = "finite"
+    elif isinstance(mdp, MDP):
+        horizon = "infinite"
+    else:
+        raise TypeError(f"solve takes an MDP or a FiniteHorizonMDP, not {type(mdp).__name__}")
+    if method == "auto":
+        method, why = _choice(mdp)
+    elif method in SOLVERS:
+        why = "asked for by name"
+    else:
+        raise ValueError(f"method is {method!r}: expected 'auto' or one of {', '.join(map(repr, SOLVERS))}")
+    if SOLVERS[method].horizon != horizon:
+        raise TypeError(f"{method} does not take {'an MDP' if horizon == 'infinite' else 'a FiniteHorizonMDP'}")
+    return SOLVERS[method].function(mdp, regularizer, tol=tol, throw=throw, why=why, **options)
+
+
+def _choice(mdp: MDP | FiniteHorizonMDP) -> tuple[str, str]:
+    if isinstance(mdp, FiniteHorizonMDP):
+        return "backward_induction", "a finite horizon is solved stage by stage, without iteration"
+    if mdp.gamma <= FEW_SWEEPS and mdp.S > TINY:
+        return "value_iteration", f"a discount of {mdp.gamma:g} shrinks the error fast: a few sweeps suffice"
+    if mdp.S <= DENSE_SOLVE:
+        return (
+            "policy_iteration",
+            f"linear systems of {mdp.S} equations are cheap, and the answer is exact up to rounding",
+        )
+    return "modified_policy_iteration", f"linear systems of {mdp.S} equations cost more than many sweeps"

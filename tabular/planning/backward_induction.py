@@ -1,0 +1,64 @@
+r"""Backward induction, :math:`V_H =` terminal, :math:`V_h = T_h V_{h+1}`, for any regulariser: a finite
+horizon needs no iteration.
+
+Source: Bellman 1957; Puterman 1994, section 4.5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabular._backups import Backups
+from tabular.finite_horizon import FiniteHorizonMDP
+from tabular.planning._finish import TOL, check_options, delivered, is_dear, scale
+from tabular.solution import Solution, Status
+
+
+def backward_induction(
+    mdp: FiniteHorizonMDP,
+    regularizer: Any = None,
+    *,
+    tol: float = TOL,
+    threads: int | None = None,
+    throw: bool = True,
+    why: str = "",
+) -> Solution:
+    """Solve a finite-horizon model.
+
+    Returns a ``Solution`` with ``V`` (H+1, S), ``Q`` (H, S, A) where ``Q[h]`` is the backup of ``V[h+1]``,
+    and ``pi``, ``log_pi`` (H, S, A). A reference of the regulariser, (S, A), serves every stage. ``tol`` is
+    relative to the largest reward or value and only names the result: rounding is the only error. Cost: H
+    backups. Raises NotConverged (``NONFINITE``), ModelError, TypeError.
+    """
+    if not isinstance(mdp, FiniteHorizonMDP):
+        raise TypeError(f"backward induction takes a FiniteHorizonMDP, not {type(mdp).__name__}")
+    check_options(tol)
+    H, S, A = mdp.H, mdp.S, mdp.A
+    stages = {id(m): Backups(m, regularizer, threads=threads) for m in map(mdp.stage, range(H))}
+    V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
+    pi, log_pi = np.empty((H, S, A)), np.empty((H, S, A))
+    V[H] = mdp.terminal
+    for h in reversed(range(H)):
+        b = stages[id(mdp.stage(h))]
+        Q[h] = b.q(V[h + 1])
+        V[h] = b.conjugate(Q[h])
+        if not np.isfinite(V[h]).all():
+            V[:h], Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan, np.nan
+            failed = Solution(V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why)
+            return delivered(failed, throw, tol)
+        pi[h], log_pi[h] = b.policy(Q[h])
+    from tabular import certificates
+
+    rewards = max(b.reward_scale for b in stages.values())
+    allowed = tol * scale(rewards, V)
+    dear = is_dear(max(stages.values(), key=lambda b: b.mdp.nnz), H)
+    found = certificates.certify_finite(mdp, V, regularizer, pi, want=allowed if dear else None)
+    model_error = float(found["V*(floats) - V*"].upper)
+    solution = Solution(
+        V, Q, pi, log_pi, found, Status.CONVERGED, H, "backward induction", model_error=model_error, why=why
+    )
+    if allowed < solution.error_bound < np.inf:
+        solution = Solution(**(solution.asdict() | {"status": Status.ROUNDING_FLOOR}))
+    return solution

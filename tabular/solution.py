@@ -1,0 +1,105 @@
+"""What solvers return: ``Solution`` with certificates, ``Run`` without."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Status(Enum):
+    """Why a solver stopped."""
+
+    CONVERGED = "converged to the tolerance"
+    ROUNDING_FLOOR = "rounding errors forbid a better answer"
+    MAX_ITER = "iteration limit reached"
+    NONFINITE = "a value became infinite or NaN"
+
+
+class Certificate(NamedTuple):
+    """A rigorous enclosure, rounding included: ``lower <= quantity <= upper``.
+
+    Attributes
+    ----------
+    quantity : what is enclosed, e.g. ``"V - V*"`` or ``"max(V* - V^pi)"``.
+    norm : ``"sup"`` for a bound on a sup norm, ``"componentwise"`` for arrays.
+    lower, upper : numbers or arrays, in the unit of the rewards.
+    reference : theorem the bound rests on.
+    """
+
+    quantity: str
+    norm: str
+    lower: Any
+    upper: Any
+    reference: str
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A certified answer; ``V``, ``Q``, ``pi`` belong to the same iterate.
+
+    Attributes
+    ----------
+    V : (S,) values (finite horizon: (H+1, S)).  Q : (S, A) backup of ``V``, ``-inf`` where unavailable.
+    pi, log_pi : (S, A) greedy (regularised: maximising) policy of ``Q``.
+    certificates : enclosures, by quantity.
+    status, iterations, method : why it stopped, after how many iterations, with what.
+    model_error : bound on ``|V*(lift) - V*(floats)|``, the part of ``error_bound`` that comes from reading rows of floats as
+        distributions.
+    why : the reason for the choice of method, in a sentence.
+    info : numbers of the method itself.
+    """
+
+    V: np.ndarray
+    Q: np.ndarray
+    pi: np.ndarray
+    log_pi: np.ndarray
+    certificates: dict[str, Certificate]
+    status: Status
+    iterations: int
+    method: str
+    model_error: float = 0.0
+    why: str = ""
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def error_bound(self) -> float:
+        """Bound on ``max |V - V*|`` for the exact model, rounding included; ``inf`` where there is none."""
+        c = self.certificates.get("V - V*")
+        return float(max(abs(np.min(c.lower)), abs(np.max(c.upper)))) if c is not None else float("inf")
+
+    @property
+    def policy_gap(self) -> float:
+        """Bound on ``max(V* - V^pi)`` for the returned policy, rounding included."""
+        c = self.certificates.get("max(V* - V^pi)")
+        return float(np.max(c.upper)) if c is not None else float("inf")
+
+    def asdict(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __repr__(self) -> str:
+        rows = [
+            ("method", self.method),
+            ("status", f"{self.status.name} after {self.iterations} iterations"),
+            ("error_bound", f"{self.error_bound:.3g}"),
+            ("policy_gap", f"{self.policy_gap:.3g}"),
+            ("V", np.array2string(self.V, precision=6, threshold=8, edgeitems=3)),
+        ]
+        return "Solution\n" + "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+
+@dataclass(frozen=True)
+class Run:
+    """An answer without a certificate (learners, gradient iterates, sampled runs).
+
+    Attributes
+    ----------
+    result : named arrays.  history : named curves.  seed : root seed, if any.
+    """
+
+    result: dict[str, np.ndarray]
+    history: dict[str, np.ndarray] = field(default_factory=dict)
+    seed: int | None = None
+    info: dict[str, Any] = field(default_factory=dict)
