@@ -1,0 +1,218 @@
+r"""What a claim is: a statement, its assumptions, the instances it is tried on, and a body over ``ops``.
+
+::
+
+    @claim(id="mine.contraction", family=families.garnet(S=6, A=3), draws=dict(V=values(), W=values()))
+    def contraction(ops, mdp, V, W):
+        r"\|T V - T W\|_\infty \le \gamma \|V - W\|_\infty"
+        return Inequality(ops.norm(ops.backup(mdp, V) - ops.backup(mdp, W)), mdp.gamma * ops.norm(V - W))
+
+A module's claims are the ``Claim`` objects in its namespace, and in the modules that it names in ``PARTS``: nothing is registered
+anywhere else, and importing one claim imports no other paper's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from proofs_check.draws import Draw
+from proofs_check.evidence import Evidence
+
+Body = Callable[..., Evidence]
+_ID = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)+")
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """A condition of a theorem, decided exactly on each instance.
+
+    ``holds`` takes an ``MDP`` or an ``MDPBatch`` and returns one truth value, or one for each model of the batch. It
+    must not guess: what it reads (mask, end, gamma, which entries are zero) is the same in every arithmetic.
+    """
+
+    name: str
+    holds: Callable[[Any], Any]
+
+    def met(self, model: Any, count: int) -> np.ndarray:
+        """Truth values as an array of length ``count``."""
+        return np.array(np.broadcast_to(np.asarray(self.holds(model), dtype=bool), (count,)))
+
+
+discounted = Assumption("gamma < 1", lambda m: np.asarray(m.gamma) < 1)
+no_endings = Assumption("no step ends the process", lambda m: ~(np.asarray(m.end) > 0).any(axis=(-2, -1)))
+all_available = Assumption("every action is available in every state", lambda m: np.asarray(m.mask).all(axis=(-2, -1)))
+some_choice = Assumption("some state has two actions", lambda m: (np.asarray(m.mask).sum(axis=-1) > 1).any(axis=-1))
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement and how it is tried; made by ``claim`` or ``twin``."""
+
+    id: str
+    body: Body
+    family: tuple[Any, ...]
+    draws: Mapping[str, Any]
+    assumptions: tuple[Assumption, ...]
+    source: str
+    kind: str
+    instances: tuple[str, ...]
+    statement: str
+    of: str | None = None  # the claim whose false variant this is
+    why: str = ""
+    twins: list[Claim] = field(default_factory=list, compare=False)
+
+    def __call__(self, ops: Any, mdp: Any, **draws: Any) -> Evidence:
+        return self.body(ops, mdp, **draws)
+
+    @property
+    def module(self) -> str:
+        """Name of the module that defines it."""
+        return self.body.__module__
+
+    @property
+    def file(self) -> str:
+        """The file that defines it."""
+        return self.body.__code__.co_filename
+
+    @property
+    def title(self) -> str:
+        """First line of the statement."""
+        return self.statement.partition("\n")[0]
+
+
+def claim(
+    *,
+    id: str,
+    family: Any,
+    draws: Mapping[str, Any] | None = None,
+    assumptions: Sequence[Assumption] = (),
+    source: str = "",
+    kind: str = "theorem",
+    instances: Sequence[str] | None = None,
+) -> Callable[[Body], Claim]:
+    """Make a claim of a body ``(ops, mdp, **draws) -> Inequality | Identity`` whose docstring states it in LaTeX.
+
+    Parameters
+    ----------
+    id : ``"<paper>.<name>"``, never reused, e.g. ``"foundations.C1"``.
+    family : a family of MDPs (see ``proofs_check.families``), or several.
+    draws : what the body takes besides the model: name -> draw (see ``proofs_check.draws``), drawn in this order.
+    assumptions : ``Assumption``s; an instance that does not meet them all does not count.
+    source : author, year and place of the statement.
+    kind : what the source calls it: theorem, lemma, identity, ...
+    instances : names of fixed models that join besides (``families.FIXED``); None: all that meet the assumptions; ``()``: none.
+    """
+    from proofs_check.families import FIXED, as_families
+
+    if not _ID.fullmatch(id):
+        raise ValueError(f'claim id {id!r}: expected "<paper>.<name>" in letters, digits and underscores')
+    names = tuple(FIXED) if instances is None else tuple(instances)
+    if unknown := [name for name in names if name not in FIXED]:
+        raise ValueError(f"{id}: no fixed model {unknown[0]!r}; there are {', '.join(FIXED)}")
+
+    def make(body: Body) -> Claim:
+        statement = " ".join((body.__doc__ or "").split("\n\n")[0].split())
+        if not statement:
+            raise ValueError(f"{id}: the docstring of {body.__name__} states the claim, and it is missing")
+        parts = as_families(family)
+        return Claim(id, body, parts, _draws(body, draws or {}), tuple(assumptions), source, kind, names, statement)
+
+    return make
+
+
+def twin(of: Claim, *, why: str, family: Any = None, draws: Mapping[str, Any] | None = None) -> Callable[[Body], Claim]:
+    """A false variant of a claim, which must come out refuted; ``why`` says what was changed and why it fails.
+
+    ``family`` is where a witness is known to be; by default the claim's own. Assumptions are those of the claim.
+    """
+    from proofs_check.families import as_families
+
+    def make(body: Body) -> Claim:
+        parts = of.family if family is None else as_families(family)
+        statement = " ".join((body.__doc__ or f"{of.statement} [{why}]").split("\n\n")[0].split())
+        made = Claim(
+            id=f"{of.id}.twin{len(of.twins) + 1}",
+            body=body,
+            family=parts,
+            draws=_draws(body, of.draws if draws is None else draws),
+            assumptions=of.assumptions,
+            source=of.source,
+            kind="twin",
+            instances=(),
+            statement=statement,
+            of=of.id,
+            why=why,
+        )
+        of.twins.append(made)
+        return made
+
+    return make
+
+
+def _draws(body: Body, given: Mapping[str, Any]) -> dict[str, Draw]:
+    """Draws by name; a factory such as ``values`` stands for ``values()``. They must be what the body takes besides its model."""
+    drawn = {name: draw if isinstance(draw, Draw) else draw() for name, draw in given.items()}
+    for name, draw in drawn.items():
+        if not isinstance(draw, Draw):
+            raise TypeError(f"{body.__name__}: {name}={given[name]!r} is no draw: see proofs_check.draws")
+    takes = list(inspect.signature(body).parameters)[2:]
+    if sorted(takes) != sorted(drawn):
+        raise TypeError(
+            f"{body.__name__} takes {takes} besides its arithmetic and its model, and draws are {list(drawn)}"
+        )
+    return drawn
+
+
+def claims_of(module: ModuleType) -> list[Claim]:
+    """The claims of a module and of its ``PARTS``, in the order of their definition, twins apart.
+
+    Raises ValueError for an id used twice.
+    """
+    found: dict[str, Claim] = {}
+    for item in _members(module):
+        if item.of is None and found.setdefault(item.id, item) is not item:
+            raise ValueError(f"claim id {item.id!r} is used twice: {found[item.id].file} and {item.file}")
+    return list(found.values())
+
+
+def _members(module: ModuleType) -> Iterator[Claim]:
+    for part in getattr(module, "PARTS", ()):
+        yield from _members(part)
+    yield from (x for x in vars(module).values() if isinstance(x, Claim))
+
+
+def load_paper(room: str, key: str) -> list[Claim]:
+    """The claims of a registered paper: imports its module, and no other's."""
+    found = claims_of(importlib.import_module(f"proofs_check.claims.{room}.{key}"))
+    if stray := [c.id for c in found if c.id.partition(".")[0] != key]:
+        raise ValueError(f"{stray[0]}: ids of claims of {key} start with {key!r} and a dot")
+    return found
+
+
+def load_file(path: str | Path) -> list[Claim]:
+    """The claims of a file of one's own."""
+    path = Path(path).resolve()
+    name = "proofs_check_file_" + re.sub(r"\W", "_", str(path))
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{path} is not a Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return claims_of(sys.modules[name])

@@ -1,0 +1,1 @@
+"""The claims of each paper, ``<room>/<key>.py``; importing this imports none of them."""

@@ -1,0 +1,116 @@
+"""Where claims find their instances: families of MDPs, and fixed models that every claim may meet.
+
+A family is a callable ``family(seed, n) -> MDPBatch`` with a ``name`` and a ``key`` that says its parameters besides; those of
+``tabular.instances`` are at hand here. Fixed models come from Gymnasium's tables.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from tabular.instances.bandits import bandits
+from tabular.instances.chains import chain
+from tabular.instances.extremal import hidden_path, self_loops, two_armed
+from tabular.instances.garnet import garnet
+from tabular.instances.random_models import (
+    deterministic,
+    mixed,
+    near_decomposable,
+    proper,
+    random_endings,
+    random_masks,
+)
+
+__all__ = [
+    "FIXED",
+    "LARGE",
+    "SMALL",
+    "Family",
+    "as_families",
+    "bandits",
+    "chain",
+    "deterministic",
+    "fixed",
+    "garnet",
+    "general",
+    "hidden_path",
+    "mixed",
+    "near_decomposable",
+    "proper",
+    "random_endings",
+    "random_masks",
+    "self_loops",
+    "two_armed",
+    "unending",
+]
+
+FIXED = ("frozenlake4", "frozenlake8", "cliffwalking", "taxi")
+LARGE = ("taxi",)
+SMALL = tuple(name for name in FIXED if name not in LARGE)
+
+
+@runtime_checkable
+class Family(Protocol):
+    """A named, versioned distribution over MDPs: the same bits for a seed, for ever."""
+
+    name: str
+    key: str
+
+    def __call__(self, seed: int, n: int) -> Any:
+        """``n`` models as an ``MDPBatch``."""
+
+
+def as_families(family: Any) -> tuple[Family, ...]:
+    """One family or several as a tuple. Raises TypeError for anything else, ValueError for two of one key."""
+    parts = tuple(family) if isinstance(family, Sequence) and not isinstance(family, str) else (family,)
+    for part in parts:
+        if not isinstance(part, Family):
+            raise TypeError(f"{part!r} is no family: expected a callable (seed, n) -> MDPBatch with a name and a key")
+    keys = [part.key for part in parts]
+    if not keys or len(set(keys)) < len(keys):
+        raise ValueError(f"expected families of different keys, got {keys}")
+    return parts
+
+
+def general() -> tuple[Family, ...]:
+    """Small models of every kind: endings, masks, determinism, ties, attained bounds; discounts 0, 1/2, ..., 1 - 2^-30."""
+    return (random_endings(3, 2), random_masks(4, 3), deterministic(3, 2), self_loops(2, 2), garnet(2, 2))
+
+
+def unending() -> tuple[Family, ...]:
+    """The same without endings, for statements that need rows of mass one."""
+    return (garnet(3, 2), random_masks(4, 3), deterministic(3, 2), self_loops(2, 2))
+
+
+@functools.cache
+def fixed(name: str) -> tuple[Any, Any]:
+    """A fixed model, discounted at 9/10: as ``MDP``, and as a batch of one."""
+    from tabular.batch import MDPBatch
+
+    model = _MODELS[name]()
+    return model, MDPBatch.stack([model])
+
+
+def _gymnasium(name: str, **options: Any) -> Callable[[], Any]:
+    def load() -> Any:
+        import gymnasium
+
+        from tabular.mdp import MDP
+
+        # Releases of Gymnasium differ in the newest version that they register.
+        versions = [
+            spec.version for spec in gymnasium.registry.values() if spec.name == name and spec.version is not None
+        ]
+        return MDP.from_gymnasium(f"{name}-v{max(versions)}", gamma=0.9, **options)
+
+    return load
+
+
+_MODELS = {
+    "frozenlake4": _gymnasium("FrozenLake", map_name="4x4"),
+    "frozenlake8": _gymnasium("FrozenLake", map_name="8x8"),
+    "cliffwalking": _gymnasium("CliffWalking"),
+    "taxi": _gymnasium("Taxi"),
+}

@@ -1,0 +1,254 @@
+"""From claims to verdicts: seeds, budgets, screening and settling.
+
+Every instance has an address ``family[i]:chunk.index`` (or ``model:draw`` for fixed models) that, with the claim's id
+and the seed, makes it again. Chunks have one size at every budget, so that a larger budget adds instances and changes
+none; seeds are spawned by the claim's id, so that adding a claim changes no other. Verdicts and their bits depend on
+neither the number of processes nor the order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from proofs_check import families
+from proofs_check.claim import Claim
+from proofs_check.draws import Integers, Payload, Place
+from proofs_check.settle import RATIONAL_STATES, Settled, Settler, Sides, one, screen
+from proofs_check.verdict import Tally, Verdict, judge
+
+CHUNK = 200
+COARSE = 30  # identities that the screening encloses to fewer bits than this are settled
+CONFIRMED = 20  # refutation candidates settled for each chunk: enough for the count to say many
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How many instances a claim gets.
+
+    ``instances`` from its families, ``fixed`` draws on each fixed model (``large`` on each of ``families.LARGE``);
+    ``audit`` of each chunk are settled although the screening decided them.
+    """
+
+    name: str
+    instances: int
+    fixed: int
+    large: int
+    audit: int
+
+
+BUDGETS = {
+    "quick": Budget("quick", 200, 1, 0, 2),
+    "default": Budget("default", 2000, 2, 1, 2),
+    "thorough": Budget("thorough", 20000, 8, 2, 4),
+}
+TEETH = Budget("teeth", 200, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Instances made together: models, payloads, and where they come from. ``model`` is set for a fixed model, not batched."""
+
+    claim: Claim
+    label: str
+    batch: Any
+    payloads: Mapping[str, Payload]
+    model: Any = None
+
+    def address(self, i: int) -> str:
+        return self.label if self.model is not None else f"{self.label}.{i}"
+
+    def instance(self, i: int) -> tuple[Any, dict[str, Payload]]:
+        """One instance, without the batch axis."""
+        mdp = self.batch[i] if self.model is None else self.model
+        return mdp, {name: p.take(i) for name, p in self.payloads.items()}
+
+
+def key(name: str) -> int:
+    """A name as a word of a seed path."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+
+
+def chunks(claim: Claim, budget: Budget, seed: int) -> Iterator[Chunk]:
+    """All chunks of a budget: each family in turn, then the fixed models."""
+    share = CHUNK // len(claim.family)
+    for c in range(-(-budget.instances // CHUNK)):
+        for f in range(len(claim.family)):
+            yield family_chunk(claim, f, c, seed, share)
+    for name in claim.instances:
+        for k in range(budget.large if name in families.LARGE else budget.fixed):
+            yield fixed_chunk(claim, name, k, seed)
+
+
+def family_chunk(claim: Claim, f: int, c: int, seed: int, share: int | None = None) -> Chunk:
+    """Chunk ``c`` of family ``f``."""
+    family = claim.family[f]
+    n = CHUNK // len(claim.family) if share is None else share
+    path = (key(claim.id), key(family.key), c)
+
+    def make(salt: int) -> Any:
+        return family(int(Integers(seed, *path, salt).below(2**32, 1)[0]), n)
+
+    batch = make(0)
+    return Chunk(claim, f"{family.name}[{f}]:{c}", batch, _draw(claim, batch, make, seed, path))
+
+
+def fixed_chunk(claim: Claim, name: str, k: int, seed: int) -> Chunk:
+    """Draw ``k`` on a fixed model."""
+    model, batch = families.fixed(name)
+    path = (key(claim.id), key(name), k)
+
+    def remake(_: int) -> Any:
+        raise ValueError(f"{claim.id} draws a second model, of which {name} has none: give it instances=()")
+
+    return Chunk(claim, f"{name}:{k}", batch, _draw(claim, batch, remake, seed, path), model)
+
+
+def _draw(
+    claim: Claim, batch: Any, remake: Callable[[int], Any], seed: int, path: tuple[int, ...]
+) -> dict[str, Payload]:
+    drawn: dict[str, Payload] = {}
+    for name, draw in claim.draws.items():
+        drawn[name] = draw.sample(Integers(seed, *path, key(name)), Place(batch, remake, drawn))
+    return drawn
+
+
+def instance(claim: Claim, address: str, seed: int) -> tuple[Any, dict[str, Payload]]:
+    """The instance of an address. Raises ValueError where the claim has none such."""
+    label, _, rest = address.partition(":")
+    try:
+        if label in claim.instances:
+            return fixed_chunk(claim, label, int(rest), seed).instance(0)
+        (f,) = (f for f, family in enumerate(claim.family) if f"{family.name}[{f}]" == label)
+        c, i = rest.split(".")
+        return family_chunk(claim, f, int(c), seed).instance(int(i))
+    except (ValueError, IndexError) as error:
+        raise ValueError(
+            f"{claim.id} has no instance {address!r}: expected family[i]:chunk.index or model:draw"
+        ) from error
+
+
+def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False) -> Verdict:
+    """The verdict of one claim.
+
+    ``hunt`` looks for one refutation and nothing else, for mutants and twins: it settles only what the screening
+    separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. Raises
+    EngineFault where two arithmetics exclude each other.
+    """
+    tally = Tally()
+    settler = Settler(claim)
+    for chunk in chunks(claim, budget, seed):
+        counted = _met(claim, chunk, tally)
+        if counted.size:
+            model, payloads = _screened(chunk, counted)
+            found = screen(claim, model, payloads, probed=not hunt)
+            if hunt:
+                _hunt(chunk, counted, found, tally, settler)
+            else:
+                _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
+        if hunt and tally.refuted:
+            break
+    return judge(claim.id, tally)
+
+
+def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payload]]:
+    """What the screening evaluates at once: the counted instances of a batch, or the fixed model."""
+    if chunk.model is not None:
+        return chunk.model, {name: p.take(0) for name, p in chunk.payloads.items()}
+    if counted.size == chunk.batch.B:
+        return chunk.batch, chunk.payloads
+    return chunk.batch[counted], {name: p.take(counted) for name, p in chunk.payloads.items()}
+
+
+def _hunt(chunk: Chunk, counted: np.ndarray, found: Sides, tally: Tally, settler: Settler) -> None:
+    for j in np.flatnonzero(found.wrong):
+        i = int(counted[j])
+        mdp, payloads = chunk.instance(i)
+        _settled(tally, settler(mdp, payloads, one(found, int(j))), chunk.address(i), mdp, payloads)
+        if tally.refuted:
+            return
+    tally.identity, tally.informative = found.identity, True
+
+
+def _met(claim: Claim, chunk: Chunk, tally: Tally) -> np.ndarray:
+    """Indices of the instances that meet every assumption."""
+    source = chunk.batch if chunk.model is None else chunk.model
+    met = np.ones(chunk.batch.B, dtype=bool)
+    for assumption in claim.assumptions:
+        holds = assumption.met(source, chunk.batch.B)
+        if not holds.all():
+            tally.unmet[assumption.name] = tally.unmet.get(assumption.name, 0) + int((~holds).sum())
+        met &= holds
+    tally.drawn += chunk.batch.B
+    tally.met += int(met.sum())
+    return np.flatnonzero(met)
+
+
+def _audited(chunk: Chunk, n: int, audit: int, seed: int) -> set[int]:
+    if chunk.model is not None:
+        return set()
+    return set(Integers(seed, key(chunk.claim.id), key(chunk.label), key("audit")).below(n, min(audit, n)).tolist())
+
+
+def _classify(
+    chunk: Chunk,
+    counted: np.ndarray,
+    found: Sides,
+    picked: set[int],
+    tally: Tally,
+    settler: Settler,
+) -> None:
+    tally.identity = found.identity
+    wrong, undecided, finite, resolution = found.wrong, found.open, found.finite, found.resolution
+    # A large model is settled only where the screening says too little: its exact solutions take minutes.
+    large = chunk.model is not None and chunk.model.S > RATIONAL_STATES
+    confirmed = 0
+    for j, i in enumerate(counted):
+        address = chunk.address(int(i))
+        agrees = (found.identity or large) and bool(finite[j]) and not wrong[j] and resolution[j] >= COARSE
+        decided = not wrong[j] and (agrees or not undecided[j])
+        if decided and j not in picked:
+            tally.enclosure += 1
+            if undecided[j]:
+                tally.resolution = min(tally.resolution, float(resolution[j]))
+            _credit(tally, one(found, j), bool(found.equal[j]), address)
+            continue
+        if wrong[j]:
+            confirmed += 1
+            if confirmed > CONFIRMED:
+                continue
+        mdp, payloads = chunk.instance(int(i))
+        settled = settler(mdp, payloads, one(found, j))
+        _settled(tally, settled, address, mdp, payloads)
+        tally.audited += bool(decided)
+
+
+def _settled(tally: Tally, settled: Settled, address: str, mdp: Any, payloads: Mapping[str, Payload]) -> None:
+    if settled.status == "refuted":
+        from proofs_check.counterexample import record
+
+        tally.refutation(mdp.S * mdp.A, record(mdp, payloads, address))
+    if settled.status == "open":
+        tally.open += 1
+        tally.open_at = tally.open_at or address
+        return
+    if settled.arithmetic == "exact":
+        tally.exact += 1
+    else:
+        tally.balls += 1
+    if settled.status == "tie":
+        tally.resolution = min(tally.resolution, settled.bits)
+    if settled.status != "refuted":
+        _credit(tally, settled.sides, bool(settled.sides.attained[0]), address)
+
+
+def _credit(tally: Tally, found: Sides, tie: bool, address: str) -> None:
+    """``tie``: an equality; overlapping sides of the screening are none, only those that balls could not separate."""
+    tally.informative |= bool(found.informative[0])
+    if not found.identity:
+        tally.ties += tie
+        tally.ratio_seen(float(found.ratio[0]), address)

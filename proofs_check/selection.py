@@ -1,0 +1,76 @@
+"""What the names on a command line mean: papers, claims, or files."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from proofs_check import registry
+from proofs_check.jobs import Job
+from proofs_check.runner import Budget
+
+
+class UsageError(Exception):
+    """The command line asks for something that is not there; the message says what is."""
+
+
+def papers() -> dict[str, registry.Paper]:
+    """All papers by key."""
+    return {paper.key: paper for paper in registry.load()}
+
+
+def paper(key: str) -> registry.Paper:
+    """One paper. Raises UsageError with suggestions."""
+    known = papers()
+    if key not in known:
+        raise UsageError(f"no paper {key!r}{_suggest(key, list(known))}")
+    return known[key]
+
+
+def jobs(names: Sequence[str], budget: Budget, seed: int) -> list[Job]:
+    """The jobs of papers, claims and files; of everything that is checked where no name is given.
+
+    Raises UsageError for a name that is unknown (with suggestions), or has no check yet.
+    """
+    known = papers()
+    checked = {entry.id: p for p in known.values() for entry in p.claims if entry.state == "checked"}
+    states = {entry.id: entry.state for p in known.values() for entry in p.claims}
+    found: dict[tuple[str, str | None], Job] = {}
+
+    def add(claim_id: str, place: tuple[str, str] | None, file: str | None) -> None:
+        found.setdefault((claim_id, file), Job(claim_id, place, file, budget, seed))
+
+    for name in names or [key for key, p in known.items() if any(e.state == "checked" for e in p.claims)]:
+        if name in known:
+            ids = [entry.id for entry in known[name].claims if entry.state == "checked"]
+            if not ids:
+                raise UsageError(f"{name} has no claim that is checked yet: {len(known[name].claims)} are on its card")
+            for claim_id in ids:
+                add(claim_id, (known[name].room, name), None)
+        elif name in checked:
+            add(name, (checked[name].room, checked[name].key), None)
+        elif name in states:
+            raise UsageError(f"{name} is {states[name].replace('_', ' ')}: it has no check")
+        elif name.endswith(".py"):
+            for claim_id in _claims_in(name):
+                add(claim_id, None, name)
+        else:
+            raise UsageError(f"no paper, claim or file {name!r}{_suggest(name, [*known, *states])}")
+    return list(found.values())
+
+
+def _claims_in(file: str) -> list[str]:
+    from proofs_check.claim import load_file
+
+    if not Path(file).is_file():
+        raise UsageError(f"no file {file!r}")
+    ids = [claim.id for claim in load_file(file)]
+    if not ids:
+        raise UsageError(f"{file} defines no claim: decorate a function with proofs_check.claim")
+    return ids
+
+
+def _suggest(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -1,0 +1,237 @@
+"""From a claim and instances to compared sides: screening whole batches, and settling one instance exactly.
+
+Screening evaluates the body once in ``EnclosureOps``: each side is a float64 interval that contains the exact value. Settling
+evaluates it on one instance in rationals, which decide every sign, or, where the formula leaves the rationals, in balls of rising
+precision. No tolerance enters: a sign is decided or it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from proofs_check import evidence
+from proofs_check.claim import Claim
+from proofs_check.draws import Payload
+
+LADDER = (64, 128, 256, 512, 1024, 2048)  # bits of precision of the balls
+TIE_BITS = 64  # the resolution at which all but the first ties of a claim stop
+RATIONAL_STATES = 64  # larger models are settled in balls: numerators of n-by-n solutions have about n times the digits
+
+
+class EngineFault(Exception):
+    """Two arithmetics exclude each other: some implementation is wrong, and no verdict can be trusted."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides of an evidence on ``B`` instances, flattened over its named axes to (B, E).
+
+    ``sign`` is that of right minus left: -1, 0 (exactly), 1, or 2 where the enclosures leave it open; ``width`` bounds the distance
+    of the sides relative to the largest side of the instance.
+    """
+
+    identity: bool
+    left: tuple[np.ndarray, np.ndarray]
+    right: tuple[np.ndarray, np.ndarray]
+    trivial: tuple[np.ndarray, np.ndarray] | None
+    sign: np.ndarray
+    width: np.ndarray
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """(B,) whether some entry separates the wrong way."""
+        bad = (self.sign == -1) | (self.sign == 1) if self.identity else self.sign == -1
+        return np.asarray(bad.any(axis=-1))
+
+    @property
+    def open(self) -> np.ndarray:
+        """(B,) whether some entry is not decided."""
+        return np.asarray((self.sign == 2).any(axis=-1))
+
+    @property
+    def finite(self) -> np.ndarray:
+        """(B,) whether every enclosure is bounded."""
+        return np.asarray(np.isfinite([*self.left, *self.right]).all(axis=(0, -1)))
+
+    @property
+    def null(self) -> np.ndarray:
+        """(B, E) whether both sides may be zero: 0 <= 0 is no evidence that a bound is attained."""
+        zero = [(low <= 0) & (high >= 0) for low, high in (self.left, self.right)]
+        return np.asarray(zero[0] & zero[1])
+
+    @property
+    def attained(self) -> np.ndarray:
+        """(B,) whether some entry is an equality, exactly or as far as the enclosures tell."""
+        return np.asarray((((self.sign == 0) | (self.sign == 2)) & ~self.null).any(axis=-1))
+
+    @property
+    def equal(self) -> np.ndarray:
+        """(B,) whether some entry is an equality exactly."""
+        return np.asarray(((self.sign == 0) & ~self.null).any(axis=-1))
+
+    @property
+    def ratio(self) -> np.ndarray:
+        """(B,) a lower bound on the largest ``measured / bound`` over entries with a positive bound; NaN where there is none."""
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            r = np.where((self.right[0] > 0) & (self.left[0] >= 0), self.left[0] / self.right[1], -np.inf)
+        r = np.where((self.sign == 0) & (self.right[0] > 0), 1.0, np.nextafter(r, -np.inf))
+        best = r.max(axis=-1)
+        return np.where(np.isfinite(best), best, np.nan)
+
+    @property
+    def resolution(self) -> np.ndarray:
+        """(B,) bits to which undecided entries agree: overlapping sides differ by at most 2^-bits of the largest."""
+        worst = np.where(self.sign == 2, self.width, 0.0).max(axis=-1)
+        with np.errstate(divide="ignore"):
+            bits = np.floor(-np.log2(worst))
+        return np.where(worst == 0, np.inf, np.where(np.isnan(bits), -np.inf, bits))
+
+    @property
+    def informative(self) -> np.ndarray:
+        """(B,) whether the bound goes below the trivial one somewhere; True where none is given."""
+        if self.trivial is None:
+            return np.ones(len(self.sign), dtype=bool)
+        return np.asarray((self.right[1] < self.trivial[0]).any(axis=-1))
+
+
+def sides(ops: Any, found: Any, claim_id: str) -> Sides:
+    """The sides of an evidence in the arithmetic ``ops``."""
+    left, right, trivial = evidence.values(ops, found, claim_id)
+    difference = right - left
+    lo, hi = _bounds(ops, left, difference.shape), _bounds(ops, right, difference.shape)
+    return Sides(
+        identity=isinstance(found, evidence.Identity),
+        left=lo,
+        right=hi,
+        trivial=None if trivial is None else _bounds(ops, trivial, difference.shape),
+        sign=_flat(ops, ops.sign(difference), difference.shape),
+        width=_relative(_bounds(ops, ops.abs(difference), difference.shape)[1], lo, hi),
+    )
+
+
+def _bounds(ops: Any, x: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    low, high = (_flat(ops, b, shape) for b in ops.bounds(x))
+    return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+
+
+def _flat(ops: Any, x: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """(B, E) from an array of batch axes and either the event ``shape`` or none (a scalar side beside named axes)."""
+    x = np.asarray(x)
+    if x.ndim == ops.nbatch and shape:
+        x = x.reshape(x.shape + (1,) * len(shape))
+    lead = x.shape[: x.ndim - len(shape)] or (1,)
+    entries = max(1, int(np.prod(shape, dtype=np.int64)))
+    x = np.broadcast_to(x, (*lead, *shape)).reshape(lead[0], entries)
+    return np.broadcast_to(x, (1 if ops.batch is None else int(ops.batch), entries))
+
+
+def _relative(gap: np.ndarray, left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Bounds on |right - left| over the largest side of the instance (over 1 where all of them may be zero)."""
+    least = [np.maximum(np.maximum(low, -high), 0.0) for low, high in (left, right)]
+    scale = np.maximum(*least).max(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(gap == 0, 0.0, gap / np.where(scale > 0, scale, 1.0))
+
+
+def screen(claim: Claim, batch: Any, payloads: Mapping[str, Payload], *, probed: bool = False) -> Sides:
+    """All instances at once in float64 enclosures; ``batch`` is an ``MDPBatch``, or an ``MDP`` with payloads of one instance.
+
+    ``probed`` runs the compiled kernels beside them (EngineFault, see ``proofs_check.kernels``).
+    """
+    from proofs_check.kernels import ProbedOps
+    from tabular.reference import EnclosureOps
+
+    size = getattr(batch, "B", None)
+    return evaluate(claim, ProbedOps(size) if probed else EnclosureOps(size), batch, payloads)
+
+
+def evaluate(claim: Claim, ops: Any, model: Any, payloads: Mapping[str, Payload]) -> Sides:
+    """The body in one arithmetic."""
+    with ops if hasattr(ops, "__enter__") else nullcontext():  # balls hold their precision in a context
+        found = claim(ops, ops.model(model), **{name: p.lift(ops) for name, p in payloads.items()})
+        return sides(ops, found, claim.id)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of one instance: "holds", "tie" (equal as far as the balls tell, to ``bits``), "refuted" or "open"."""
+
+    status: str
+    arithmetic: str  # "exact", or "balls"
+    bits: float  # resolution where undecided entries remain
+    sides: Sides
+
+
+class Settler:
+    """Settles instances of one claim; remembers that its formula has no exact form, and how many ties went all the way."""
+
+    def __init__(self, claim: Claim, full_ties: int = 4) -> None:
+        self._claim = claim
+        self._rational = True
+        self._full = full_ties
+
+    def __call__(self, mdp: Any, payloads: Mapping[str, Payload], screened: Sides | None = None) -> Settled:
+        """``screened``: the same instance's screening, checked against every settled enclosure (EngineFault)."""
+        from tabular.errors import NoExactForm
+        from tabular.reference import BallOps, RationalOps
+
+        if self._rational and mdp.S <= RATIONAL_STATES:
+            try:
+                return self._result("exact", evaluate(self._claim, RationalOps(), mdp, payloads), screened)
+            except NoExactForm:
+                self._rational = False
+        for precision in LADDER:
+            result = self._result("balls", evaluate(self._claim, BallOps(precision), mdp, payloads), screened)
+            tie = result.status == "tie"
+            if not tie and result.status != "open":
+                break
+            if tie and result.bits >= TIE_BITS and (self._full <= 0 or mdp.S > RATIONAL_STATES):
+                break
+        else:
+            self._full -= 1
+        return result
+
+    def _result(self, arithmetic: str, found: Sides, screened: Sides | None) -> Settled:
+        if screened is not None:
+            compare(self._claim.id, screened, found, arithmetic)
+        bits = float(found.resolution[0])
+        if found.wrong[0]:
+            status = "refuted"
+        elif not found.finite[0] or (found.open[0] and bits <= 0):
+            status = "open"
+        elif found.open[0]:
+            status = "tie"
+        else:
+            status = "holds"
+        return Settled(status, arithmetic, bits, found)
+
+
+def compare(claim_id: str, screened: Sides, settled: Sides, arithmetic: str) -> None:
+    """Two enclosures of one number meet, and two decided signs agree; raises EngineFault naming both where they do not."""
+    for name in ("left", "right", "trivial"):
+        a, b = getattr(screened, name), getattr(settled, name)
+        if a is None or b is None:
+            continue
+        apart = (a[1] < b[0]) | (b[1] < a[0])
+        if apart.any():
+            i = tuple(np.argwhere(apart)[0])
+            raise EngineFault(
+                f"{claim_id}: the {name} side is in [{a[0][i]!r}, {a[1][i]!r}] by enclosure, "
+                f"in [{b[0][i]!r}, {b[1][i]!r}] in {arithmetic} arithmetic: one of the two is wrong"
+            )
+    decided = (screened.sign != 2) & (settled.sign != 2)
+    if (decided & (screened.sign != settled.sign)).any():
+        raise EngineFault(
+            f"{claim_id}: the sign of right minus left differs between enclosure and {arithmetic} arithmetic"
+        )
+
+
+def one(s: Sides, i: int) -> Sides:
+    """Instance ``i`` alone."""
+    pick = lambda pair: None if pair is None else (pair[0][i : i + 1], pair[1][i : i + 1])  # noqa: E731
+    return Sides(s.identity, pick(s.left), pick(s.right), pick(s.trivial), s.sign[i : i + 1], s.width[i : i + 1])  # type: ignore[arg-type]

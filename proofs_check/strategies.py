@@ -1,0 +1,283 @@
+"""Hypothesis strategies for MDPs, policies, values and regularisers, for the tests of users as well as ours.
+
+They fuzz and they shrink; for statistics and for speed use ``tabular.instances``, whose families are distributions.
+Transition rows are small integer weights divided by their sums, so that zeros, ones and ties are common; everything
+shrinks towards one state, one action, points of mass and zero rewards. ``from_type(MDP)`` works wherever Hypothesis
+is installed beside this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from tabular.finite_horizon import FiniteHorizonMDP
+    from tabular.mdp import MDP
+
+__all__ = ["STRUCTURES", "finite_horizon_mdps", "mdps", "policies", "regularizers", "values"]
+
+STRUCTURES = ("any", "deterministic", "absorbing", "chain", "bandit", "ergodic")
+
+DISCOUNTS = (Fraction(0), Fraction(1, 2), Fraction(3, 4), Fraction(9, 10), Fraction(99, 100), 1 - Fraction(1, 2**20))
+
+
+def mdps(
+    *,
+    states: Any = None,
+    actions: Any = None,
+    gamma: Any = None,
+    rewards: tuple[int, int] = (-4, 4),
+    structure: Any = "any",
+    endings: bool = True,
+    masks: bool = True,
+    exact: bool = False,
+) -> st.SearchStrategy[MDP]:
+    """MDPs with few states.
+
+    Parameters
+    ----------
+    states, actions : an int, or a strategy of ints from 1 on. Default: 1 ... 4, 1 ... 3.
+    gamma : a number in [0, 1], or a strategy of them. Default: one of 0, 1/2, 3/4, 9/10, 99/100, 1 - 2^-20.
+    rewards : least and largest reward, integers; rewards are multiples of 1/4 between them.
+    structure : one of ``STRUCTURES``, or a strategy of them: "deterministic" rows are points; "absorbing" models have
+        a last state that is never left; "chain" moves to neighbours; "bandit" rows are the same everywhere;
+        "ergodic" rows are positive.
+    endings : whether steps may end the process (never in "absorbing" and "ergodic" models).
+    masks : whether actions may be unavailable.
+    exact : rows, rewards and discount as rationals; else as the nearest floats.
+
+    Shrinks towards one state and action, gamma 0, no endings, every action available, rows that are points, rewards 0.
+    """
+    states = _sizes("states", states, st.integers(1, 4))
+    actions = _sizes("actions", actions, st.integers(1, 3))
+    discounts = _discounts(gamma)
+    low, high = _range("rewards", rewards)
+    kinds = _structures(structure)
+    for name, value in (("endings", endings), ("masks", masks), ("exact", exact)):
+        if not isinstance(value, bool):
+            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+
+    @st.composite
+    def build(draw: st.DrawFn) -> MDP:
+        from tabular.mdp import MDP
+
+        S, A, kind = draw(states), draw(actions), draw(kinds)
+        can_end = endings and kind not in ("absorbing", "ergodic")
+        weights = np.zeros((S, A, S), dtype=np.int64)
+        ends = np.zeros((S, A), dtype=np.int64)
+        for s in range(S):
+            for a in range(A):
+                weights[s, a], ends[s, a] = _row(
+                    draw, s, S, kind, can_end, weights[0, a] if kind == "bandit" and s else None, ends[0, a]
+                )
+        R = _rewards(draw, S, A, low, high)
+        if masks:
+            R = np.where(_available(draw, S, A), R, -np.inf)
+        discount = draw(discounts)
+        model = MDP.from_weights(weights, R, discount, end_weights=ends if can_end else None)
+        if exact:
+            return model
+        return MDP(model.P, model.R, float(discount), end=model.end if can_end else None)
+
+    return build()
+
+
+def finite_horizon_mdps(
+    *,
+    horizon: Any = None,
+    states: Any = None,
+    actions: Any = None,
+    gamma: Any = Fraction(1),
+    rewards: tuple[int, int] = (-4, 4),
+    stationary: bool = False,
+    exact: bool = False,
+) -> st.SearchStrategy[FiniteHorizonMDP]:
+    """Finite-horizon MDPs: 1 ... 3 stages by default, each with rewards and transitions of its own unless ``stationary``.
+
+    Other arguments as in ``mdps``. Shrinks towards one stage.
+    """
+    horizons = _sizes("horizon", horizon, st.integers(1, 3))
+    states = _sizes("states", states, st.integers(1, 3))
+    actions = _sizes("actions", actions, st.integers(1, 2))
+    discounts = _discounts(gamma)
+    _range("rewards", rewards)
+    for name, value in (("stationary", stationary), ("exact", exact)):
+        if not isinstance(value, bool):
+            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+
+    @st.composite
+    def build(draw: st.DrawFn) -> FiniteHorizonMDP:
+        from tabular.finite_horizon import FiniteHorizonMDP
+
+        H, S, A, discount = draw(horizons), draw(states), draw(actions), draw(discounts)
+        stage = mdps(states=S, actions=A, gamma=discount, rewards=rewards, endings=False, masks=False, exact=exact)
+        stages = [draw(stage) for _ in range(1 if stationary else H)]
+        P = np.stack([_rationals(m) if exact else m.P for m in stages])
+        R = np.stack([m.R for m in stages])
+        discount = discount if exact else float(discount)
+        return (
+            FiniteHorizonMDP(P[0], R[0], H=H, gamma=discount) if stationary else FiniteHorizonMDP(P, R, gamma=discount)
+        )
+
+    return build()
+
+
+def policies(mdp: MDP, *, deterministic: bool = False, exact: bool = False) -> st.SearchStrategy[np.ndarray]:
+    """(S, A) policies of a model, zero where an action is unavailable.
+
+    Rows are integer weights up to 4 over their sum, as floats, or as Fractions (``exact``). Shrinks towards the first
+    available action of each state.
+    """
+    for name, value in (("deterministic", deterministic), ("exact", exact)):
+        if not isinstance(value, bool):
+            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+
+    @st.composite
+    def build(draw: st.DrawFn) -> np.ndarray:
+        out = np.zeros((mdp.S, mdp.A), dtype=object)
+        out[:] = Fraction(0)
+        for s in range(mdp.S):
+            free = np.flatnonzero(mdp.mask[s]).tolist()
+            weights = {draw(st.sampled_from(free)): 1}
+            if not deterministic:
+                for a in free:
+                    weights[a] = weights.get(a, 0) + draw(st.integers(0, 4))
+            total = sum(weights.values())
+            for a, w in weights.items():
+                out[s, a] = Fraction(w, total)
+        return out if exact else out.astype(np.float64)
+
+    return build()
+
+
+def values(mdp: MDP, *, bound: int = 8) -> st.SearchStrategy[np.ndarray]:
+    """(S,) values: multiples of 1/4 up to ``bound`` in absolute value, so that ties are common. Shrinks towards zero."""
+    if isinstance(bound, bool) or not isinstance(bound, int) or bound < 0:
+        raise InvalidArgument(f"bound={bound!r}: expected an integer >= 0")
+    quarters = st.lists(st.integers(-4 * bound, 4 * bound), min_size=mdp.S, max_size=mdp.S)
+    return quarters.map(lambda k: np.array(k, dtype=np.float64) / 4 + 0.0)
+
+
+def regularizers(mdp: MDP, *, hard: bool = True, orders: int = 12) -> st.SearchStrategy[Any]:
+    """Regularisers for a model: none (if ``hard``), entropy, divergence from a policy, and both.
+
+    Weights are powers of two over ``orders`` decimal orders of magnitude below and above 1. Shrinks towards none, then weight 1.
+    """
+    if not isinstance(hard, bool):
+        raise InvalidArgument(f"hard={hard!r}: expected True or False")
+    if isinstance(orders, bool) or not isinstance(orders, int) or orders < 0:
+        raise InvalidArgument(f"orders={orders!r}: expected an integer >= 0")
+    from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+
+    reach = int(orders / np.log10(2))
+    weights = st.integers(-reach, reach).map(lambda k: float(np.ldexp(1.0, k)))
+    kinds = [
+        st.builds(Shannon, weights),
+        st.builds(KL, weights, policies(mdp)),
+        st.builds(ShannonKL, weights, weights, policies(mdp)),
+    ]
+    return st.one_of(*([st.builds(Hard)] if hard else []), *kinds)
+
+
+def _rationals(m: MDP) -> np.ndarray:
+    """(S, A, S) transitions of an exact model as Fractions."""
+    e = m.exact()
+    rows = [[e.row(s, a) for a in range(m.A)] for s in range(m.S)]
+    return np.array([[[row.get(t, Fraction(0)) for t in range(m.S)] for row in pair] for pair in rows], dtype=object)
+
+
+def _row(
+    draw: st.DrawFn, s: int, S: int, kind: str, can_end: bool, same: np.ndarray | None, same_end: int
+) -> tuple[np.ndarray, int]:
+    """Weights of one row and of its end; ``same``: the row to repeat (bandits)."""
+    if same is not None:
+        return same, int(same_end)
+    out = np.zeros(S, dtype=np.int64)
+    if kind == "absorbing" and s == S - 1:
+        out[s] = 1
+        return out, 0
+    near = [t for t in (s - 1, s, s + 1) if 0 <= t < S]
+    out[draw(st.sampled_from(near) if kind == "chain" else st.integers(0, S - 1))] = 1
+    if kind == "deterministic":
+        end = draw(st.booleans()) if can_end else False
+        return out * (not end), int(end)
+    for t in near if kind == "chain" else range(S):
+        out[t] += draw(st.integers(0, 4))
+    if kind == "ergodic":
+        out += 1
+    return out, draw(st.integers(0, 4)) if can_end else 0
+
+
+def _rewards(draw: st.DrawFn, S: int, A: int, low: int, high: int) -> np.ndarray:
+    quarters = draw(st.lists(st.integers(4 * low, 4 * high), min_size=S * A, max_size=S * A))
+    return np.array(quarters, dtype=np.float64).reshape(S, A) / 4 + 0.0
+
+
+def _available(draw: st.DrawFn, S: int, A: int) -> np.ndarray:
+    """At least one action of each state; shrinks towards all."""
+    mask = np.ones((S, A), dtype=bool)
+    for s in range(S):
+        missing = draw(st.sets(st.integers(0, A - 1), max_size=A - 1)) if A > 1 else set()
+        mask[s, sorted(missing)] = False
+    return mask
+
+
+def _sizes(name: str, given: Any, default: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
+    if given is None:
+        return default
+    if isinstance(given, st.SearchStrategy):
+        return given.filter(lambda n: isinstance(n, int) and n >= 1)
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise InvalidArgument(f"{name}={given!r}: expected an integer or a strategy of integers")
+    if given < 1:
+        raise InvalidArgument(f"{name}={given}: expected at least 1")
+    return st.just(given)
+
+
+def _discounts(given: Any) -> st.SearchStrategy[Any]:
+    if given is None:
+        return st.sampled_from(DISCOUNTS)
+    if isinstance(given, st.SearchStrategy):
+        return given
+    if isinstance(given, bool) or not isinstance(given, (int, float, Fraction)):
+        raise InvalidArgument(f"gamma={given!r}: expected a number or a strategy of numbers")
+    if not 0 <= given <= 1:
+        raise InvalidArgument(f"gamma={given}: expected a discount in [0, 1]")
+    return st.just(given)
+
+
+def _range(name: str, given: Any) -> tuple[int, int]:
+    if (
+        not isinstance(given, Sequence)
+        or len(given) != 2
+        or any(isinstance(x, bool) or not isinstance(x, int) for x in given)
+    ):
+        raise InvalidArgument(f"{name}={given!r}: expected two integers, the least and the largest")
+    low, high = given
+    if low > high:
+        raise InvalidArgument(f"{name}={given!r}: the least is above the largest")
+    return low, high
+
+
+def _structures(given: Any) -> st.SearchStrategy[str]:
+    if isinstance(given, st.SearchStrategy):
+        return given
+    if given not in STRUCTURES:
+        raise InvalidArgument(f"structure={given!r}: expected one of {', '.join(STRUCTURES)}, or a strategy of them")
+    return st.just(given)
+
+
+def _hypothesis_setup() -> None:
+    """Called by Hypothesis when it is imported (entry point): ``from_type(MDP)`` and ``from_type(FiniteHorizonMDP)``."""
+    from tabular.finite_horizon import FiniteHorizonMDP
+    from tabular.mdp import MDP
+
+    # As functions: Hypothesis is still being imported, and no strategy may be evaluated yet.
+    st.register_type_strategy(MDP, lambda _: mdps())
+    st.register_type_strategy(FiniteHorizonMDP, lambda _: finite_horizon_mdps())

@@ -1,0 +1,185 @@
+"""What people read on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from proofs_check.claim import Claim
+    from proofs_check.commands import Outcome
+    from proofs_check.settle import Settled
+    from proofs_check.teeth import Bite
+    from proofs_check.verdict import Verdict
+
+COLOURS = {
+    "holds": "green",
+    "tight": "green",
+    "refuted": "red",
+    "vacuous": "yellow",
+    "undecided": "yellow",
+    "fault": "red",
+}
+SHOWN = 48  # pairs: instances beyond are not printed row by row
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, 150))
+
+
+def listing(keys: Sequence[str]) -> None:
+    """Papers with the states of their claims; for named papers, the claims themselves."""
+    from proofs_check import expected, registry, selection
+
+    known = expected.load()
+    console = _console()
+    if keys:
+        for paper in [selection.paper(key) for key in keys]:
+            table = Table("claim", "kind", "state", "verdict", "statement", title=f"{paper.short}: {paper.title}")
+            for entry in paper.claims:
+                table.add_row(entry.id, entry.kind, entry.state, known.get(entry.id, ""), Text(entry.statement))
+            console.print(table)
+        return
+    table = Table("no.", "key", "room", "checked", "pending", "not checked", "title")
+    papers = registry.load()
+    for paper in papers:
+        n = registry.coverage([paper])
+        table.add_row(
+            str(paper.number),
+            paper.key,
+            paper.room,
+            *(str(n[s]) for s in registry.STATES[1::-1] + registry.STATES[2:]),
+            Text(paper.title),
+        )
+    console.print(table)
+    n = registry.coverage(papers)
+    console.print(
+        f"{len(papers)} papers; claims: {n['checked']} checked, {n['pending']} pending, {n['not_checked']} not checked"
+    )
+
+
+def markdown() -> str:
+    """The checked claims of all papers as a Markdown table."""
+    from proofs_check import registry
+
+    lines = ["| claim | statement | verdict | source |", "| --- | --- | --- | --- |"]
+    for paper in registry.load():
+        for e in paper.claims:
+            if e.state == "checked":
+                statement = e.statement.replace("|", "\\|")
+                lines.append(f"| {e.id} | `{statement}` | {e.verdict} | {e.source or paper.short} |")
+    return "\n".join(lines)
+
+
+def verdicts(outcome: Outcome, seconds: float) -> None:
+    """The table of a run, and what is wrong."""
+    console = _console()
+    table = Table("claim", "verdict", "rests on", "largest ratio", "teeth")
+    for d in outcome.done:
+        word = "fault" if d.verdict is None else d.verdict.verdict
+        ratio = (
+            ""
+            if d.verdict is None or d.verdict.ratio is None
+            else f"{_rounded_down(d.verdict.ratio)} at {d.verdict.ratio_at}"
+        )
+        table.add_row(
+            d.job.id,
+            Text(word, style=COLOURS[word]),
+            "" if d.verdict is None else d.verdict.rests_on,
+            Text(ratio),
+            teeth(outcome.kills(d.job.id), [t.verdict for t in d.twins]),
+        )
+    console.print(table)
+    if outcome.bites:
+        killed = sum(bool(b.killed_by) for b in outcome.bites)
+        toothless = [d.job.id for d in outcome.done if not outcome.kills(d.job.id)]
+        console.print(f"mutants: {killed} of {len(outcome.bites)} killed; toothless: {', '.join(toothless) or 'none'}")
+    for _, text in outcome.problems():
+        console.print(Text(text, style="red"), soft_wrap=True)
+    console.print(
+        f"{len(outcome.done)} claims in {seconds:.1f} s; the planted false claim was {outcome.planted.verdict}; exit {outcome.code}"
+    )
+
+
+def teeth(killed: int | None, twins: Sequence[str]) -> str:
+    """E.g. "5 mutants, 1/1 twins"."""
+    parts = [] if killed is None else [f"{killed} mutant{'' if killed == 1 else 's'}"]
+    if twins:
+        parts.append(f"{sum(t == 'refuted' for t in twins)}/{len(twins)} twin{'' if len(twins) == 1 else 's'}")
+    return ", ".join(parts)
+
+
+def _rounded_down(ratio: float) -> str:
+    """Four decimals, towards zero: a printed ratio was reached."""
+    return f"{np.floor(ratio * 1e4) / 1e4:.4f}"
+
+
+def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:
+    """Which claims kill which mutant."""
+    console = _console()
+    table = Table("mutant", "killed by", "raises in")
+    for b in bites:
+        killed = ", ".join(b.killed_by) if b.killed_by else "SURVIVES" if b.canary else "CHANGES NOTHING"
+        table.add_row(b.mutant, Text(killed, style="" if b.killed_by else "red"), ", ".join(b.crashed))
+    console.print(table)
+    console.print(f"toothless: {', '.join(toothless) or 'none'}")
+
+
+def claim(c: Claim) -> None:
+    """Statement and circumstances of a claim."""
+    console = _console()
+    table = Table(show_header=False, box=None)
+    rows = [
+        ("claim", c.id),
+        ("states", c.statement),
+        ("source", c.source),
+        ("assumes", "; ".join(a.name for a in c.assumptions) or "nothing"),
+        ("families", "; ".join(f"{f.name}[{i}] = {f.key}" for i, f in enumerate(c.family))),
+        ("models", ", ".join(c.instances) or "none"),
+        ("draws", ", ".join(f"{name}: {draw.name}" for name, draw in c.draws.items()) or "nothing"),
+        ("code", f"{c.file}:{c.body.__code__.co_firstlineno}"),
+    ]
+    if c.of is not None:
+        rows.insert(1, ("false variant", f"of {c.of}: {c.why}"))
+    for name, text in rows:
+        table.add_row(Text(name, style="bold"), Text(text))
+    console.print(table)
+
+
+def verdict(v: Verdict) -> None:
+    """One verdict in lines."""
+    console = _console()
+    console.print(Text(f"{v.verdict} {v.rests_on}", style=COLOURS[v.verdict]), soft_wrap=True)
+    if v.reason:
+        console.print(Text(v.reason), soft_wrap=True)
+    if v.ratio is not None:
+        console.print(Text(f"largest measured / bound {_rounded_down(v.ratio)} at {v.ratio_at}"))
+
+
+def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settled) -> None:
+    """An instance in exact numbers, and both sides on it."""
+    from proofs_check.counterexample import describe
+
+    console = _console()
+    console.print(
+        Text(
+            f"instance {address}: {settled.status}, settled {'exactly' if settled.arithmetic == 'exact' else 'by balls'}",
+            style="bold",
+        ),
+        soft_wrap=True,
+    )
+    lines = describe(mdp, payloads) if mdp.S * mdp.A <= SHOWN else [repr(mdp)]
+    for line in lines:
+        console.print(Text("  " + line), soft_wrap=True)
+    s = settled.sides
+    names = ("left", "right") if s.identity else ("measured", "bound")
+    for name, (low, high) in zip(names, (s.left, s.right), strict=True):
+        console.print(
+            Text(f"  {name} in {[[float(a), float(b)] for a, b in zip(low[0], high[0], strict=True)]}"), soft_wrap=True
+        )

@@ -1,0 +1,129 @@
+"""From evidence to a verdict, and what the verdict rests on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from math import inf, isfinite, nan
+from typing import Any
+
+TIGHT = 0.999  # a ratio measured / bound from here on counts as attained
+
+
+@dataclass
+class Tally:
+    """Counts of one claim; ``runner`` adds instance by instance, in the order of their addresses."""
+
+    drawn: int = 0
+    met: int = 0  # of these, instances that meet the assumptions
+    enclosure: int = 0
+    exact: int = 0
+    balls: int = 0
+    audited: int = 0  # decided by enclosure, and settled besides
+    open: int = 0
+    ties: int = 0  # exact equalities with sides that are not zero, and overlaps to the end of the ladder
+    identity: bool = False
+    informative: bool = False
+    resolution: float = inf  # bits; the coarsest among overlapping sides
+    ratio: float = nan
+    ratio_at: str = ""
+    refuted: int = 0
+    open_at: str = ""
+    counterexample: dict[str, Any] | None = None  # the smallest by S * A
+    unmet: dict[str, int] = field(default_factory=dict)
+
+    def ratio_seen(self, ratio: float, address: str) -> None:
+        """Keep the largest; the first in the order of addresses among equals."""
+        if isfinite(ratio) and not ratio <= self.ratio:
+            self.ratio, self.ratio_at = ratio, address
+
+    def refutation(self, size: int, counterexample: dict[str, Any]) -> None:
+        """Keep the smallest, the first among equals."""
+        self.refuted += 1
+        if self.counterexample is None or size < self.counterexample["size"]:
+            self.counterexample = {"size": size} | counterexample
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim's result.
+
+    ``rests_on`` says in words how many instances decided it and in which arithmetic; ``ratio`` is the largest measured / bound with
+    the address of its instance; ``resolution`` is in bits.
+    """
+
+    id: str
+    verdict: str
+    rests_on: str
+    reason: str
+    ratio: float | None
+    ratio_at: str
+    resolution: float | None
+    tally: Tally
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; no timing, so that equal runs give equal bytes."""
+        out = asdict(self)
+        tally = out.pop("tally")
+        out["counterexample"] = tally.pop("counterexample")
+        keep = ("drawn", "met", "enclosure", "exact", "balls", "audited", "open", "ties", "refuted", "unmet")
+        return out | {"counts": {key: tally[key] for key in keep}}
+
+
+def judge(claim_id: str, tally: Tally) -> Verdict:
+    """The verdict of a tally.
+
+    Refuted beats all: it was confirmed exactly. Then undecided, where an instance stayed open; vacuous, where no
+    instance met the assumptions or the bound never went below the trivial one; tight, where an inequality was
+    attained; holds otherwise.
+    """
+    reason = ""
+    if tally.refuted:
+        verdict = "refuted"
+        reason = (
+            f"separated the wrong way on {_count(tally.refuted, 'instance')}, e.g. {tally.counterexample['address']}"  # type: ignore[index]
+        )
+    elif tally.met == 0:
+        verdict = "vacuous"
+        reason = "no instance met the assumptions: " + (", ".join(tally.unmet) or "none was drawn")
+    elif tally.open:
+        verdict = "undecided"
+        reason = f"{_count(tally.open, 'instance')} not enclosed at any precision, e.g. {tally.open_at}"
+    elif not tally.informative:
+        verdict = "vacuous"
+        reason = "the bound never goes below the trivial one"
+    elif not tally.identity and (tally.ratio >= TIGHT or tally.ties):
+        verdict = "tight"
+    else:
+        verdict = "holds"
+    return Verdict(
+        id=claim_id,
+        verdict=verdict,
+        rests_on=rests_on(tally),
+        reason=reason,
+        ratio=tally.ratio if isfinite(tally.ratio) else None,
+        ratio_at=tally.ratio_at,
+        resolution=tally.resolution if isfinite(tally.resolution) else None,
+        tally=tally,
+    )
+
+
+def rests_on(tally: Tally) -> str:
+    """E.g. "on 2,004 instances; 1,960 by enclosure, 40 exactly, 4 by balls; resolution 2^-128"."""
+    parts = [
+        (tally.enclosure, "by enclosure"),
+        (tally.exact, "exactly"),
+        (tally.balls, "by balls"),
+        (tally.open, "open"),
+    ]
+    text = f"on {_count(tally.met, 'instance')}"
+    if counted := ", ".join(f"{n:,} {how}" for n, how in parts if n):
+        text += f"; {counted}"
+    if tally.audited:
+        text += f"; {tally.audited:,} audited"
+    if isfinite(tally.resolution):
+        text += f"; resolution 2^-{int(tally.resolution)}"
+    return text
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"

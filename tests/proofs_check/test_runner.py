@@ -1,0 +1,212 @@
+"""Claims to verdicts: nothing false holds, nothing true is refuted, and a run repeats to the bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from proofs_check import Inequality, claim, runner, values
+from proofs_check.claim import claims_of
+from proofs_check.counterexample import record, replay
+from proofs_check.jobs import Done, Job, run
+from proofs_check.runner import BUDGETS, Budget, verify
+from proofs_check.settle import EngineFault, Settler
+
+SAMPLE = Path(__file__).with_name("sample_claims.py")
+SMALL = Budget("quick", 200, 0, 0, 4)
+
+
+def _load() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sample_claims", SAMPLE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["sample_claims"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+sample = _load()
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("true", "holds"),
+        ("tight", "tight"),
+        ("false", "refuted"),
+        ("barely_false", "refuted"),
+        ("barely_true", "tight"),
+        ("identity", "holds"),
+        ("false_identity", "refuted"),
+        ("null", "holds"),
+        ("unmet", "vacuous"),
+        ("trivial", "vacuous"),
+        ("unknown", "undecided"),
+    ],
+)
+def test_verdicts(name: str, verdict: str) -> None:
+    assert verify(getattr(sample, name), SMALL).verdict == verdict
+
+
+def test_what_floats_cannot_see_is_decided_by_rationals_or_balls() -> None:
+    assert verify(sample.barely_false, SMALL).tally.exact == 200
+    found = verify(sample.barely_true, SMALL).tally
+    assert found.balls == 200
+    assert found.resolution == np.inf
+
+
+def test_twins_are_refuted_and_their_claim_is_not() -> None:
+    assert verify(sample.tight_squared, SMALL, hunt=True).verdict == "refuted"
+    assert sample.tight.twins == [sample.tight_squared]
+    assert verify(sample.tight, SMALL, hunt=True).verdict != "refuted"
+
+
+def test_counts_add_up() -> None:
+    t = verify(sample.tight, SMALL).tally
+    assert t.enclosure + t.exact + t.balls + t.open == t.met == 200
+
+
+def test_a_wrong_enclosure_is_an_engine_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The screening claims a backup that is off by one part in a million."""
+    from tabular.reference import EnclosureOps
+
+    honest = EnclosureOps.backup
+    monkeypatch.setattr(
+        EnclosureOps, "backup", lambda ops, m, V, reg=None: honest(ops, m, V, reg) * ops.constant(1 + 2.0**-20)
+    )
+    with pytest.raises(EngineFault):
+        verify(sample.tight, SMALL)
+
+
+@pytest.mark.parametrize(
+    ("operator", "claim"), [("expect", sample.tight), ("backup", sample.tight), ("evaluate", sample.of_policy)]
+)
+def test_a_wrong_kernel_is_an_engine_fault(operator: str, claim: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel is off by one part in 2^40, in one state of one instance."""
+    from tabular.reference import KernelOps
+
+    honest = getattr(KernelOps, operator)
+
+    def wrong(ops: Any, *given: Any) -> Any:
+        value = honest(ops, *given)
+        value.data.reshape(-1)[-1] += 2.0**-40 * abs(value.data).max()
+        return value
+
+    assert verify(claim, SMALL).verdict in ("tight", "holds")
+    monkeypatch.setattr(KernelOps, operator, wrong)
+    with pytest.raises(EngineFault, match=f"the compiled {operator}"):
+        verify(claim, SMALL)
+
+
+def test_a_budget_adds_instances_and_changes_none() -> None:
+    def seen(budget: Budget) -> list[str]:
+        return [repr(p.data.tobytes()) for c in runner.chunks(sample.true, budget, 0) for p in c.payloads.values()]
+
+    assert seen(dataclasses.replace(SMALL, instances=600))[: len(seen(SMALL))] == seen(SMALL)
+
+
+def test_seeds_depend_on_the_claim_and_the_seed_alone() -> None:
+    def first(c: Any, seed: int) -> bytes:
+        return bytes(next(runner.chunks(c, SMALL, seed)).payloads["V"].data.tobytes())
+
+    assert first(sample.true, 0) == first(sample.true, 0)
+    assert first(sample.true, 0) != first(sample.true, 1)
+    assert first(sample.true, 0) != first(dataclasses.replace(sample.true, id="sample.other"), 0)
+
+
+def test_an_address_makes_its_instance_again() -> None:
+    chunk = next(runner.chunks(sample.true, SMALL, 3))
+    mdp, payloads = chunk.instance(17)
+    again, drawn = runner.instance(sample.true, chunk.address(17), 3)
+    assert mdp == again
+    assert all(np.array_equal(payloads[k].data, drawn[k].data) for k in payloads)
+    with pytest.raises(ValueError, match="no instance"):
+        runner.instance(sample.true, "garnet[0]:x", 3)
+
+
+def test_a_counterexample_survives_the_disk_exactly() -> None:
+    v = verify(sample.false, SMALL)
+    data = json.loads(json.dumps(v.tally.counterexample))
+    mdp, payloads = replay(data)
+    assert Settler(sample.false)(mdp, payloads).status == "refuted"
+    assert record(mdp, payloads, data["address"]) == {k: data[k] for k in ("address", "mdp", "draws")}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> list[Job]:
+    names = ("true", "tight", "false", "identity")
+    return [Job(f"sample.{name}", None, str(SAMPLE), BUDGETS["quick"], 0) for name in names]
+
+
+def _bytes(found: list[Done]) -> dict[str, str]:
+    return {
+        d.job.id: json.dumps([d.fault, d.verdict and d.verdict.as_dict(), [t.as_dict() for t in d.twins]])
+        for d in found
+    }
+
+
+def test_workers_and_order_change_no_bit(jobs: list[Job]) -> None:
+    one = _bytes(run(jobs, workers=1))
+    assert all('"' in x for x in one.values())
+    assert _bytes(run(jobs[::-1], workers=2)) == one
+
+
+def test_a_body_that_raises_is_reported_and_the_others_run(tmp_path: Path) -> None:
+    file = tmp_path / "broken.py"
+    head = SAMPLE.read_text(encoding="utf-8").split("@claim")[0]
+    file.write_text(
+        head
+        + '@claim(id="broken.C1", family=FAMILY, draws={"V": values()}, instances=())\n'
+        + 'def broken(ops, m, V):\n    "Compares values."\n    return Inequality(max(V[0], V[1]), V[0])\n',
+        encoding="utf-8",
+    )
+    ok = Job("sample.true", None, str(SAMPLE), SMALL, 0)
+    bad, good = run([Job("broken.C1", None, str(file), SMALL, 0), ok], workers=1)
+    assert bad.verdict is None and "no truth value" in bad.fault
+    assert good.verdict is not None and good.verdict.verdict == "holds"
+
+
+def test_ids_are_used_once() -> None:
+    module = ModuleType("twice")
+    module.a = sample.true  # type: ignore[attr-defined]
+    module.b = dataclasses.replace(sample.false, id=sample.true.id)  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="used twice"):
+        claims_of(module)
+
+
+def test_a_claim_without_a_statement_is_refused() -> None:
+    with pytest.raises(ValueError, match="docstring"):
+
+        @claim(id="no.statement", family=sample.FAMILY, draws={"V": values()})
+        def body(ops: Any, m: Any, V: Any) -> Inequality:
+            return Inequality(V, V)
+
+
+def test_draws_are_what_the_body_takes() -> None:
+    with pytest.raises(TypeError, match="takes"):
+
+        @claim(id="no.draw", family=sample.FAMILY, draws={"V": values})
+        def body(ops: Any, m: Any, W: Any) -> Inequality:
+            """Takes another name."""
+            return Inequality(W, W)
+
+    with pytest.raises(TypeError, match="is no draw"):
+
+        @claim(id="no.draw", family=sample.FAMILY, draws={"V": dict})
+        def other(ops: Any, m: Any, V: Any) -> Inequality:
+            """Draws a dict."""
+            return Inequality(V, V)
+
+
+@pytest.mark.parametrize("bad", ["C1", "Paper.C1", "paper C1", ""])
+def test_malformed_ids_are_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match="claim id"):
+        claim(id=bad, family=sample.FAMILY)
