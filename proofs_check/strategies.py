@@ -271,13 +271,3 @@ def _structures(given: Any) -> st.SearchStrategy[str]:
     if given not in STRUCTURES:
         raise InvalidArgument(f"structure={given!r}: expected one of {', '.join(STRUCTURES)}, or a strategy of them")
     return st.just(given)
-
-
-def _hypothesis_setup() -> None:
-    """Called by Hypothesis when it is imported (entry point): ``from_type(MDP)`` and ``from_type(FiniteHorizonMDP)``."""
-    from tabular.finite_horizon import FiniteHorizonMDP
-    from tabular.mdp import MDP
-
-    # As functions: Hypothesis is still being imported, and no strategy may be evaluated yet.
-    st.register_type_strategy(MDP, lambda _: mdps())
-    st.register_type_strategy(FiniteHorizonMDP, lambda _: finite_horizon_mdps())

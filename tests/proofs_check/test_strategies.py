@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
+from proofs_check._hypothesis import setup
 from proofs_check.strategies import (
     STRUCTURES,
-    _hypothesis_setup,
     finite_horizon_mdps,
     mdps,
     policies,
@@ -150,7 +150,7 @@ def test_finite_horizons() -> None:
 
 
 def test_from_type_knows_the_models() -> None:
-    _hypothesis_setup()
+    setup()
     assert_all_examples(st.from_type(MDP), lambda m: isinstance(m, MDP))
     assert_all_examples(st.from_type(FiniteHorizonMDP), lambda m: isinstance(m, FiniteHorizonMDP))
 
