@@ -46,8 +46,9 @@ class Solution:
     pi, log_pi : (S, A) greedy (regularised: maximising) policy of ``Q``.
     certificates : enclosures, by quantity.
     status, iterations, method : why it stopped, after how many iterations, with what.
-    model_error : bound on ``|V*(lift) - V*(floats)|``, the part of ``error_bound`` that comes from reading rows of floats as
-        distributions.
+    model_error : bound on ``|V*(lift) - V*(floats)|``, the part of the error that comes from reading rows of floats as
+        distributions (finite horizon: in any stage). ``inf`` where ``gamma = 1`` and zero-reward end components were
+        divided out, or nothing is certified.
     why : the reason for the choice of method, in a sentence.
     info : numbers of the method itself.
     """

@@ -18,7 +18,7 @@ _HOME = {
     "certify_total": "total",
     "exact_backward_induction": "finite",
     "exact_policy_iteration": "exact",
-    "model_error": "float_bounds",
+    "model_error": "lift",
     "rational_certificate": "rational",
     "refine": "refinement",
 }

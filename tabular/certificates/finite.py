@@ -21,7 +21,8 @@ import numpy as np
 from tabular._rounding import U
 from tabular.certificates import balls
 from tabular.certificates.doubled import UNDERFLOW, down, two_sum, up
-from tabular.certificates.float_bounds import Enclosed, Pair, _policy, gap_certificate, lift_change, support_of
+from tabular.certificates.float_bounds import Enclosed, Pair, _policy, gap_certificate, support_of
+from tabular.certificates.lift import lift_error_finite
 from tabular.certificates.model import Doubled
 from tabular.certificates.refinement import Residual
 from tabular.regularizers import Hard, checked
@@ -70,8 +71,8 @@ def certify_finite(
         if not max(_size(star), 0.0 if own is None else _size(own)) <= want:
             star, own = _induction(stages, V, pi, last, in_floats=False)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
-    size = np.abs(V).max(axis=1) + np.maximum(star[1], -star[0]).max(axis=1)
-    lift = _lift(fh, [m for m, _ in stages], size.tolist())
+    size = up(np.abs(V).max(axis=1) + np.maximum(star[1], -star[0]).max(axis=1))
+    lift = lift_error_finite(fh, [m for m, _ in stages], size.tolist())
     out["V*(floats) - V*"] = Certificate("V*(floats) - V*", "sup", -lift, lift, "see model_error")
     if own is not None:
         out["V - V^pi"] = Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE)
@@ -198,33 +199,6 @@ def expectation_up(model: Doubled, x: np.ndarray) -> np.ndarray:
             + up(model.gamma * size * relative + (width + 4) * UNDERFLOW)
         )
     return np.where(np.isnan(out), np.inf, out)
-
-
-def _lift(fh: Any, models: list[Doubled], sizes: list[float]) -> float:
-    """Bound on ``|V*(lift) - V*(floats)|`` in any stage, where ``|V*(lift)|`` is at most ``sizes`` (H+1): what a
-    stage's backup changes, and what the mass of its rows of floats makes of the change after it.
-    """
-    if not np.isfinite(sizes).all():
-        return float("inf")
-    error = 0.0 if fh._terminal_exact is None else U * float(np.abs(fh.terminal).max()) + UNDERFLOW
-    worst = error
-    for h in range(len(models) - 1, -1, -1):
-        m = models[h]
-        change, off = lift_change(m, sizes[h + 1])
-        mass = (1.0 - float(m.gap_lo[m.mask].min()) + abs(m.gamma_low)) * (1.0 + 2.0 * off)
-        error = (change + mass * error) * (1.0 + 8.0 * U)
-        worst = max(worst, error)
-    return worst
-
-
-def model_error_finite(fh: Any, value_bound: float | None = None) -> float:
-    """``model_error`` of a finite horizon; ``value_bound`` is of all stages, by default the sum of the rewards."""
-    models = {id(m): Doubled(m) for m in map(fh.stage, range(fh.H))}
-    stages = [models[id(m)] for m in map(fh.stage, range(fh.H))]
-    sizes = [float(np.abs(fh.terminal).max())]
-    for m in reversed(stages):
-        sizes.append((float(np.abs(m.R).max()) + sizes[-1]) * (1.0 + 16.0 * U))
-    return _lift(fh, stages, sizes[::-1] if value_bound is None else [float(value_bound)] * (fh.H + 1))
 
 
 def exact_backward_induction(fh: Any) -> tuple[list[list[Fraction]], np.ndarray]:

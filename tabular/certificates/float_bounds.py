@@ -34,6 +34,7 @@ import numpy as np
 
 from tabular._rounding import U
 from tabular.certificates.doubled import down, two_sum, up
+from tabular.certificates.lift import lift_error
 from tabular.certificates.model import Doubled
 from tabular.regularizers import KL, Hard, ShannonKL, checked
 from tabular.solution import Certificate
@@ -182,8 +183,8 @@ def certify(
     -------
     Certificates by quantity. "V - V*", "V - V^pi" are componentwise, (S,) arrays in the unit of the rewards,
     infinite where nothing is known. They hold for the exact model: canonical lift, or the rationals given.
-    "V*(floats) - V*" is what reading rows of floats as they are would change (see ``model_error``; absent
-    with ``gamma = 1``). Nothing is said of ``pi`` where one's own regulariser has no ``value``.
+    "V*(floats) - V*" is what reading rows of floats as they are would change (see ``model_error``). Nothing
+    is said of ``pi`` where one's own regulariser has no ``value``.
     """
     regularizer = checked(regularizer, mdp.mask)
     V = _values(V, mdp.S)
@@ -201,7 +202,7 @@ def certify(
     star, near = _bounds(model, floats, V, regularizer, None, precision, good, None)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
     size = float(np.abs(V).max()) + max(float(star[1].max()), -float(star[0].min()))
-    lift = _lift_error(model, size) if np.isfinite(size) else float("inf")
+    lift = lift_error(model, size) if np.isfinite(size) else float("inf")
     out["V*(floats) - V*"] = Certificate("V*(floats) - V*", "sup", -lift, lift, "see model_error")
     if pi is not None:
         try:
@@ -248,46 +249,6 @@ def _bounds(
     x, e = two_sum(h, -V)
     below, above = down(x + down(down(e + low) + below)), up(x + up(up(e + low) + above))
     return (np.maximum(lo, below), np.minimum(hi, above)), (h, low)
-
-
-def model_error(mdp: Any, value_bound: float | None = None) -> float:
-    r"""Bound on :math:`\max |V^*(lift) - V^*(floats)|`, what dividing rows of floats by their sums changes.
-
-    With :math:`|V^*(lift)| \le B` the two backups of it differ by at most :math:`\gamma |\delta(s,a)| B`,
-    plus what rounding ``gamma`` and ``R`` changed; the backup of the floats contracts by the greatest
-    :math:`\gamma (1-end)(1+|\delta|)`. ``value_bound`` is :math:`B`; by default :math:`\max |R| / (1 - \max
-    m)`, without regulariser. ``inf`` where the floats' operator need not contract. For a FiniteHorizonMDP the
-    bound is of all stages, and finite.
-    """
-    from tabular.certificates.finite import model_error_finite
-    from tabular.finite_horizon import FiniteHorizonMDP
-
-    if isinstance(mdp, FiniteHorizonMDP):
-        return model_error_finite(mdp, value_bound)
-    model = Doubled(mdp)
-    reward = float(np.abs(mdp.rewards).max())
-    gap = float(model.gap_lo[mdp.mask].min())
-    if value_bound is None and gap <= 0:
-        return float("inf")
-    return _lift_error(model, reward / gap * (1 + 8 * U) if value_bound is None else float(value_bound))
-
-
-def _lift_error(model: Doubled, B: float) -> float:
-    change, off = lift_change(model, B)
-    gap = float(model.gap_lo[model.mask].min())
-    contraction = gap * (1 - 4 * U) - 2 * (off + abs(model.gamma_low))
-    return change / contraction * (1 + 32 * U) if contraction > 0 else float("inf")
-
-
-def lift_change(model: Doubled, B: float) -> tuple[float, float]:
-    r"""Bounds on :math:`|Q_V(lift) - Q_V(floats)|` for :math:`|V| \le B`, and on the relative change of rows."""
-    off = 1.001 * float(np.abs(model.c).max()) + 2 * model.c_error  # |delta| = |c / (1 + c)|, |c| < 2^-20
-    if model.P_low is not None:
-        off = 1.001 * model.second * U
-    change = model.gamma * off * B + abs(model.gamma_low) * B
-    if model.R_low is not None:
-        change += float(np.abs(model.R_low).max())
-    return change * (1 + 8 * U), off
 
 
 def _values(V: Any, S: int) -> np.ndarray:

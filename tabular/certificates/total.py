@@ -27,13 +27,14 @@ zero-reward pairs are divided out first, without regulariser.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tabular._rounding import U as UNIT
 from tabular.certificates.doubled import down, two_sum, up
-from tabular.certificates.float_bounds import _policy, _values, gap_certificate
+from tabular.certificates.float_bounds import Pair, _policy, _values, gap_certificate
+from tabular.certificates.lift import lift_change
 from tabular.certificates.model import Doubled
 from tabular.certificates.pieces import Piece, total_reward_piece
 from tabular.certificates.refinement import Residual, affordable, newton, solver
@@ -41,7 +42,6 @@ from tabular.regularizers import Hard, checked
 from tabular.solution import Certificate
 
 REFERENCE = "strict super- and subsolution of the total-reward backup (Bertsekas and Tsitsiklis 1991)"
-Pair = tuple[np.ndarray, np.ndarray]
 
 
 def bracket(
@@ -68,9 +68,7 @@ def bracket(
         if not good:
             return None
         out.append((x, y))
-    (ux, uy), (wx, wy) = out
-    s, e = two_sum(ux, -wx)
-    if not (up(s + up(e + up(uy - wy))) <= 0).all():
+    if not (_width(out[1], out[0]) <= 0).all():
         return None
     return out[0], out[1], delta
 
@@ -124,10 +122,18 @@ def _proper_value(model: Doubled, pi: np.ndarray | None) -> np.ndarray | None:
     return V if V is not None and np.isfinite(V).all() else None
 
 
-def total_bounds(mdp: Any, V: np.ndarray, regularizer: Any, pi: np.ndarray | None = None) -> tuple[Pair, Pair] | None:
-    """Pairs ``(U, W)`` in the states of ``mdp`` with ``U <= V* <= W`` (or ``V^pi``); None where there is no
-    bracket.
-    """
+class Bracketed(NamedTuple):
+    """A bracket ``U <= V* <= W`` (or ``V^pi``) of pairs in the states of a piece, what it was made from, and its slack."""
+
+    piece: Piece
+    found: tuple[Residual, np.ndarray, np.ndarray]
+    below: Pair
+    above: Pair
+    delta: float
+
+
+def bracketed(mdp: Any, V: np.ndarray, regularizer: Any, pi: np.ndarray | None = None) -> Bracketed | None:
+    """The bracket of ``V*`` or ``V^pi``; None where there is none."""
     identity = Piece(mdp, None, np.arange(mdp.S), None)
     hard = isinstance(regularizer, Hard)
     if not hard:
@@ -147,16 +153,46 @@ def total_bounds(mdp: Any, V: np.ndarray, regularizer: Any, pi: np.ndarray | Non
     both = bracket(*found)
     if both is None:
         return None
-    (ux, uy), (wx, wy), _ = both
-    at = piece.state_of
-    return (ux[at], uy[at]), (wx[at], wy[at])
+    return Bracketed(piece, found, *both)
 
 
-def _distance(bounds: tuple[Pair, Pair] | None, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _at_states(b: Bracketed) -> tuple[Pair, Pair]:
+    at = b.piece.state_of
+    return (b.below[0][at], b.below[1][at]), (b.above[0][at], b.above[1][at])
+
+
+def lift_error_total(b: Bracketed | None) -> float:
+    """Bound on ``|V*(lift) - V*(floats)|``; ``inf`` without a bracket, and where end components were divided out:
+    rows of floats that gain or lose mass stay in them neither for ever nor for nothing.
+
+    The theorem asks nothing of the sums of rows. If the two backups differ by at most half the slack of the
+    bracket, it holds the floats' value too; else one of larger slack may.
+    """
+    if b is None or b.piece.quotient is not None or b.piece.exact is not None:
+        return float("inf")
+    for _ in range(2):
+        size = max(float(up(np.abs(x) + np.abs(y)).max()) for x, y in (b.below, b.above))
+        change, _ = lift_change(b.found[0].model, size)
+        if 2.0 * change < b.delta:
+            return float(_width(b.below, b.above).max())
+        wider = bracket(*b.found, 4.0 * change)
+        if wider is None:
+            break
+        b = Bracketed(b.piece, b.found, *wider)
+    return float("inf")
+
+
+def _width(below: Pair, above: Pair) -> np.ndarray:
+    """Upper bound of ``above - below``."""
+    s, e = two_sum(above[0], -below[0])
+    return np.asarray(up(s + up(e + up(above[1] - below[1]))))
+
+
+def _distance(b: Bracketed | None, V: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on the enclosed value minus ``V``."""
-    if bounds is None:
+    if b is None:
         return np.full(len(V), -np.inf), np.full(len(V), np.inf)
-    (ux, uy), (wx, wy) = bounds
+    (ux, uy), (wx, wy) = _at_states(b)
     s, e = two_sum(ux, -V)
     t, f = two_sum(wx, -V)
     return down(s + down(e + uy)), up(t + up(f + wy))
@@ -169,17 +205,24 @@ def certify_total(mdp: Any, V: Any, pi: Any = None, *, regularizer: Any = None) 
     None is found for models beyond the limits of ``refine``, where an end component with non-zero rewards
     has non-negative gain (the value is infinite or undefined), or where the expected time to the end
     approaches 1e13 steps. A deterministic policy that stays for ever in zero-reward pairs has a value; a
-    stochastic one that may do so is not certified. With a regulariser nothing is collapsed.
+    stochastic one that may do so is not certified. With a regulariser nothing is collapsed. "V*(floats) - V*"
+    is infinite where anything was collapsed.
     """
     if mdp.gamma_exact != 1:
         raise ValueError(f"gamma is {mdp.gamma}: certify_total is for gamma = 1")
     regularizer = checked(regularizer, mdp.mask)
     V = _values(V, mdp.S)
-    star = _distance(total_bounds(mdp, V, regularizer), V)
+    found = bracketed(mdp, V, regularizer)
+    star = _distance(found, V)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
+    lift = lift_error_total(found)
+    out["V*(floats) - V*"] = Certificate("V*(floats) - V*", "sup", -lift, lift, REFERENCE)
     if pi is not None:
         pi = _policy(pi, mdp.mask)
-        own = _distance(total_bounds(mdp, V, regularizer, pi), V)
+        try:
+            own = _distance(bracketed(mdp, V, regularizer, pi), V)
+        except NotImplementedError:  # Omega of a given policy is unknown
+            return out
         out["V - V^pi"] = Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE)
         out["max(V* - V^pi)"] = gap_certificate(star, own)
     return out
@@ -187,10 +230,10 @@ def certify_total(mdp: Any, V: Any, pi: Any = None, *, regularizer: Any = None) 
 
 def refine_total(mdp: Any, V: np.ndarray, regularizer: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``refine`` for ``gamma = 1``: the middle of the bracket, and half its width."""
-    bounds = total_bounds(mdp, V, regularizer)
-    if bounds is None:
+    found = bracketed(mdp, V, regularizer)
+    if found is None:
         return V, np.zeros_like(V), np.full(mdp.S, np.inf)
-    (ux, uy), (wx, wy) = bounds
+    (ux, uy), (wx, wy) = _at_states(found)
     s, e = two_sum(wx, -ux)
     width = s + (e + (wy - uy))
     h, low = two_sum(ux, uy + 0.5 * width)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
+from tabular import solve
 from tabular.certificates import certify, exact_policy_iteration, model_error, refine
 from tabular.mdp import MDP
 from tabular.reference import BallOps, RationalOps, operators
 from tabular.reference.optimal import newton_step, propose
 from tabular.regularizers import KL, Hard, Shannon, ShannonKL, checked
+from tabular.regularizers import regularizer as own_regularizer
 
 
 def fractions(values: Any) -> list[Fraction]:
@@ -177,6 +179,42 @@ def test_rows_that_lose_mass_break_the_textbook_bound() -> None:
     c = certify(mdp, np.zeros(2), precision="double")["V - V*"]
     assert (c.lower <= -1.0).all() and (c.upper >= -1.0).all()
     np.testing.assert_allclose(c.lower, c.upper, rtol=1e-14)
+
+
+def test_what_is_good_enough_is_not_refined(random_model: Any, random_policy: Any) -> None:
+    rng = np.random.Generator(np.random.PCG64(21))
+    cheap = 0
+    for i in range(200):
+        mdp = random_model(rng, gamma=float(rng.choice([0.9, 0.999, 1 - 1e-6])))
+        regularizer = Shannon(float(10.0 ** rng.uniform(-3, 3))) if i % 2 else Hard()
+        V_float, V = approximation(rng, mdp, regularizer)
+        pi = random_policy(rng, mdp.mask)
+        tight, double = (certify(mdp, V, regularizer, pi, precision=p) for p in ("auto", "double"))
+        want = float(np.abs(V_float).max()) * 10.0 ** rng.uniform(-12, 0)
+        found = certify(mdp, V, regularizer, pi, want=want)
+        for name in ("V - V*", "V - V^pi"):
+            in_floats, best, c = (max(x[name].upper.max(), -x[name].lower.min()) for x in (double, tight, found))
+            assert c == (in_floats if in_floats <= want else best)
+            cheap += bool(best < c)
+        assert certify(mdp, V, regularizer, pi, want=0.0)["V - V*"].upper.max() == tight["V - V*"].upper.max()
+    assert cheap > 50
+
+
+def test_a_regularizer_without_a_value_says_nothing_of_policies() -> None:
+    @own_regularizer
+    class Plain(NamedTuple):
+        def conjugate(self, ops: Any, Q: Any, mask: Any) -> Any:
+            return ops.max(Q, where=mask)
+
+        def policy(self, ops: Any, Q: Any, mask: Any) -> Any:
+            return ops.first_max(Q, where=mask)
+
+    P, R = np.full((2, 2, 2), 0.5), np.array([[1.0, 2.0], [0.0, 1.0]])
+    sol = solve(MDP(P, R, 0.9), Plain())
+    assert sol.error_bound < 1e-13 and sol.policy_gap == np.inf
+    ending = MDP(P / 2, R, 1, end=np.full((2, 2), 0.5))
+    found = certify(ending, np.zeros(2), Plain(), np.full((2, 2), 0.5))
+    assert np.isfinite(found["V - V*"].upper).all() and "V - V^pi" not in found
 
 
 def test_enormous_and_tiny_rewards_stay_rigorous(random_model: Any) -> None:

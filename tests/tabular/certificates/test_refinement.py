@@ -51,6 +51,18 @@ def test_iterative_solves_agree_with_exact_ones(
     assert found >= 90  # an iterative solve may fail, and then claims less
 
 
+def test_bicgstab_solves_and_says_when_it_does_not() -> None:
+    rng = np.random.Generator(np.random.PCG64(5))
+    P = rng.dirichlet(np.ones(40), size=40)
+    M, b = np.eye(40) - 0.99 * P, rng.standard_normal(40)
+    x, done = refinement.bicgstab(M, b)
+    assert done and np.linalg.norm(M @ x - b) <= 2e-10 * np.linalg.norm(b)
+    assert not refinement.bicgstab(M, b, most=1)[1]
+    x, done = refinement.bicgstab(np.array([[0.0, 1.0], [-1.0, 0.0]]), np.array([1.0, 0.0]))  # breaks down at once
+    assert not done and np.isfinite(x).all()
+    assert refinement.bicgstab(np.eye(3), np.zeros(3))[1]
+
+
 class Twice(NamedTuple):
     """A regulariser of a user: Shannon's, twice."""
 

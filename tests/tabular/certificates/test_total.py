@@ -141,3 +141,40 @@ def test_a_bracket_is_checked_whoever_proposes_it(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(total, "newton", careless)
     c = certify(oscillating(), np.array([5.0, 4.0]))["V - V*"]  # T(V + 1) = V + 1 is not below V + 1
     assert np.isinf(c.upper).all() and np.isinf(c.lower).all()
+
+
+def test_what_reading_floats_as_distributions_changes() -> None:
+    """A proper model's floats as they are, rows summing to more or less than one: a linear system in rationals."""
+    rng = np.random.Generator(np.random.PCG64(17))
+    ratios = []
+    for i in range(60):
+        S = int(rng.integers(1, 5))
+        w = rng.random((S, 1, S + 1)) * 10.0 ** rng.uniform(-3, 0, (S, 1, S + 1))
+        w /= w.sum(-1, keepdims=True)
+        mdp = MDP(w[..., :S], -1.0 - rng.random((S, 1)), 1, end=w[..., S])
+        exact = exact_policy_iteration(mdp).V
+        floats = np.array([[Fraction(float(x)) for x in row] for row in w[:, 0, :S]], dtype=object)
+        V = solved(floats, [Fraction(float(x)) for x in mdp.rewards[:, 0]])
+        change = max(abs(x - y) for x, y in zip(V, exact, strict=True))
+        c = certify(mdp, np.array([float(x) for x in exact]), Shannon(1.0) if i % 2 else None)["V*(floats) - V*"]
+        assert change <= c.upper < np.inf  # entropy of one action is zero
+        ratios += [c.upper / float(change)] if change > 0 else []
+    assert len(ratios) > 30 and np.median(ratios) < 100
+    waiting = MDP(np.array([[[1.0], [0.0]]]), np.array([[0.0, -1.0]]), 1, end=np.array([[0.0, 1.0]]))
+    assert certify(waiting, np.zeros(1))["V*(floats) - V*"].upper == np.inf
+    dyadic = MDP(np.array([[[0.5]]]), np.array([[1.0]]), 1, end=np.array([[0.5]]))
+    assert certify(dyadic, np.array([2.0]))["V*(floats) - V*"].upper < 1e-25
+
+
+def solved(P: np.ndarray, R: list[Fraction]) -> list[Fraction]:
+    """``(I - P) V = R`` by elimination in Fractions."""
+    n = len(R)
+    M = [[Fraction(int(s == t)) - P[s, t] for t in range(n)] + [R[s]] for s in range(n)]
+    for k in range(n):
+        pivot = next(s for s in range(k, n) if M[s][k] != 0)
+        M[k], M[pivot] = M[pivot], M[k]
+        for s in range(n):
+            if s != k:
+                factor = M[s][k] / M[k][k]
+                M[s] = [x - factor * y for x, y in zip(M[s], M[k], strict=True)]
+    return [M[s][n] / M[s][s] for s in range(n)]
