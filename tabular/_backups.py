@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tabular._resolvent import SUMS_ONLY, resolvent_solve
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
 from tabular.reference.value import Value
@@ -22,8 +23,6 @@ THREADS_ABOVE = 10_000_000
 """Multiply-adds of a sweep beyond which compiled loops use all threads: waking them takes milliseconds."""
 DENSE_SOLVE = 1_500
 """States up to which linear systems are solved as dense ones, whatever the model's representation."""
-SPARSE_LU = 5_000
-"""States up to which sparse linear systems are factorised first; beyond, iteration is tried first."""
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -34,8 +33,8 @@ class Backups:
 
     Attributes
     ----------
-    reg : the checked regulariser.  hard : whether it is the plain maximum.  compiled : whether kernels do the
-        sweeps.
+    reg : the checked regulariser.  given : the same, None for the plain maximum.  hard : whether it is that.
+    compiled : whether kernels do the sweeps.
     longest : most successors of a pair.  reward_scale : largest available ``|R|``.  mass_min, mass_max : of
         the rows' ``1 - end``.
     """
@@ -46,6 +45,7 @@ class Backups:
         self.mdp, self.S, self.A, self.gamma, self.mask = mdp, mdp.S, mdp.A, mdp.gamma, mdp.mask
         self.reg = checked(regularizer, mdp.mask)
         self.hard = isinstance(self.reg, Hard)
+        self.given = None if self.hard else self.reg
         self.full = bool(mdp.mask.all())
         P = mdp.P
         work = (len(P.data) if isinstance(P, CSR) else P.size) + mdp.S * mdp.A
@@ -184,29 +184,17 @@ class Backups:
         """``(I - gamma P_pi)^-1 b``, or with the transpose. Raises ``numpy.linalg.LinAlgError`` where it is
         singular.
 
-        Dense LU for arrays; sparse LU, or beyond ``SPARSE_LU`` states BiCGSTAB to a relative residual of
-        1e-13.
+        Dense LU for arrays; sparse LU, or beyond 5000 states BiCGSTAB to a relative residual of 1e-13; next to
+        ``gamma = 1`` see ``tabular._resolvent``.
         """
-        return resolvent_solve(self.transition(pi), self.gamma, b.T if transpose else b, transpose)
+        return resolvent_solve(self.transition(pi), self.gamma, b.T if transpose else b, self.ends(pi), transpose)
 
+    def ends(self, pi: np.ndarray) -> np.ndarray:
+        """Probability that the step of a policy, as in ``transition``, ends the process: (S,)."""
+        end = self.mdp.end
+        return np.asarray(end[np.arange(self.S), pi] if pi.ndim == 1 else (pi * end).sum(axis=1))
 
-def resolvent_solve(P_pi: Any, gamma: float, b: np.ndarray, transpose: bool = False) -> np.ndarray:
-    """``(I - gamma P_pi)^-1 b`` for an array or a scipy matrix."""
-    n = P_pi.shape[0]
-    if isinstance(P_pi, np.ndarray):
-        M = -gamma * P_pi
-        M.flat[:: n + 1] += 1.0
-        return np.linalg.solve(M.T if transpose else M, b)
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import bicgstab, splu
-
-    M = (eye_array(n, format="csr") - gamma * P_pi).tocsr()
-    M = M.T.tocsr() if transpose else M
-    if n > SPARSE_LU:
-        x, failed = bicgstab(M, b, rtol=1e-13, atol=0.0, maxiter=2_000)
-        if not failed and np.isfinite(x).all():
-            return np.asarray(x)
-    try:
-        return np.asarray(splu(M.tocsc()).solve(b))
-    except RuntimeError as error:  # SuperLU: "Factor is exactly singular"
-        raise np.linalg.LinAlgError(str(error)) from None
+    @property
+    def solves_closely(self) -> bool:
+        """Whether ``solve`` keeps digits that a residual formed in floats does not have."""
+        return self.gamma == 1.0 and self.S <= SUMS_ONLY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -21,6 +22,13 @@ def rewards(R: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
         check.fail(f"R has shape {R.shape}: expected (B, S, A) with B, S, A >= 1")
     mask = check.check_rewards(R)
     return np.where(mask, R, 0.0) + 0.0, mask, R.shape
+
+
+def members(models: Any, what: str) -> list[Any]:
+    """The models of a sequence of them."""
+    if isinstance(models, (str, bytes)) or not isinstance(models, Iterable):
+        raise TypeError(f"expected a sequence of {what}, not {type(models).__name__}")
+    return list(models)
 
 
 def integers(x: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

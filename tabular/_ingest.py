@@ -61,11 +61,8 @@ def read_rewards(R: Any) -> tuple[np.ndarray, np.ndarray | None]:
         if isinstance(x, float) and x == -np.inf:
             exact[i], floats[i] = Fraction(0), -np.inf
         else:
-            exact[i] = check.to_fraction(x, "R", i)
-            try:
-                floats[i] = float(exact[i])
-            except OverflowError:
-                check.fail(f"{check.place('R', i)} is beyond the range of float64")
+            exact[i] = y = check.to_fraction(x, "R", i)
+            floats[i] = check.to_float(y, "R", i)
     return floats, exact
 
 
@@ -85,7 +82,24 @@ def _end(end: Any, S: int, A: int) -> np.ndarray:
     return out
 
 
-def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool) -> Rows:
+def check_end_reward(end_reward: Any, ndim: int, ends: bool, S: int, A: int) -> None:
+    """Rewards by next state say nothing of steps that end, which have none: ``end_reward`` must."""
+    if end_reward is None:
+        if ndim == 3 and ends:
+            check.fail(
+                "R of shape (S, A, S) says nothing of the steps that end: give end_reward (S, A), what such a step "
+                "earns (zeros if nothing), or mean rewards R of shape (S, A)"
+            )
+        return
+    if ndim == 2:
+        check.fail(
+            "end_reward goes with R of shape (S, A, S): R of shape (S, A) has the rewards of ending in its means"
+        )
+    if np.shape(end_reward) != (S, A):
+        check.fail(f"end_reward has shape {np.shape(end_reward)}: expected ({S}, {A})")
+
+
+def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool, end_reward: Any = None) -> Rows:
     R, R_exact = read_rewards(R)
     S, A = _sizes(R)
     sparse = _as_csr(P, S, A)
@@ -103,10 +117,17 @@ def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool) -> Rows:
         owner = np.repeat(np.arange(S * A), np.diff(P.indptr))
         total = np.bincount(owner, weights=P.data, minlength=S * A).reshape(S, A)
     three = R.ndim == 3
+    e = _end(end, S, A)
+    check_end_reward(end_reward, R.ndim, bool(e.any()), S, A)
     if three:
         R, R_exact = _mean_rewards(P, R, R_exact, S, A)
+        if end_reward is not None:
+            last = check.float_array(end_reward, "end_reward")
+            check.check_finite(last, "end_reward")
+            with np.errstate(over="ignore", invalid="ignore"):
+                R = R + e * last
+        check.check_finite(R, "the mean of R")
     mask = check.check_rewards(R)
-    e = _end(end, S, A)
     with np.errstate(over="ignore"):
         total = total + e
     if renormalise:
@@ -129,12 +150,14 @@ def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool) -> Rows:
                 P[stray] = 0.0
         else:
             P = _drop(P, mask.ravel()[owner])
+    if three:
+        check.check_finite(R, "the mean of R")
     rewards = np.where(mask, R, 0.0) + 0.0
     return Rows(P, rewards, mask, e, None, None if R_exact is None else list(R_exact.ravel()))
 
 
 def _mean_rewards(P: Any, R3: np.ndarray, exact: Any, S: int, A: int) -> tuple[np.ndarray, None]:
-    """``R[s, a] = sum_t P[s, a, t] R3[s, a, t]``; endings earn nothing here, so give (S, A) rewards where they do."""
+    """``R[s, a] = sum_t P[s, a, t] R3[s, a, t]``, without what endings earn."""
     if exact is not None:
         check.fail("R of shape (S, A, S) in exact rationals needs exact P as well")
     if isinstance(P, CSR) or R3.shape != (S, A, S):
@@ -143,7 +166,8 @@ def _mean_rewards(P: Any, R3: np.ndarray, exact: Any, S: int, A: int) -> tuple[n
     if not np.isfinite(R3[used]).all():
         i = check.first(used & ~np.isfinite(R3))
         check.fail(f"{check.place('R', i)} is {R3[i]}: a transition that can happen needs a finite reward")
-    return np.sum(P * np.where(used, R3, 0.0), axis=-1), None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.sum(P * np.where(used, R3, 0.0), axis=-1), None
 
 
 def _as_csr(P: Any, S: int, A: int) -> CSR | None:
@@ -207,7 +231,7 @@ def _check_csr(P: CSR, A: int) -> None:
 LOST = "P or end has a positive entry below the range of float64: its structure would be lost"
 
 
-def exact_rows(P: Any, R: Any, end: Any, renormalise: bool) -> Rows:
+def exact_rows(P: Any, R: Any, end: Any, renormalise: bool, end_reward: Any = None) -> Rows:
     """Rows of rationals: they must sum to exactly one, or are divided by their sums."""
     if isinstance(P, CSR):
         check.fail("exact rationals come as a dense (S, A, S) array; use to_sparse() afterwards")
@@ -226,35 +250,40 @@ def exact_rows(P: Any, R: Any, end: Any, renormalise: bool) -> Rows:
             check.fail(f"R has shape {R.shape}: expected ({S}, {A}) or ({S}, {A}, {S})")
         R3 = R3 if R3 is not None else np.vectorize(Fraction, otypes=[object])(np.where(np.isfinite(R), R, 0.0))
         mean = np.empty((S, A), dtype=object)
+    check_end_reward(end_reward, R.ndim, any(x != 0 for x in e.flat), S, A)
+    last = None if end_reward is None else np.asarray(end_reward, dtype=object)
     mask = np.ones((S, A), dtype=bool) if R.ndim == 3 else check.check_rewards(R)
     for s in range(S):
         for a in range(A):
             row = {t: check.to_fraction(x, "P", (s, a, t)) for t, x in enumerate(P[s, a])}
             x = check.to_fraction(e[s, a], "end", (s, a))
             if (bad := next((t for t, p in row.items() if p < 0), None)) is not None:
-                check.fail(f"P[{s}, {a}, {bad}] is {row[bad]}: a probability cannot be negative")
+                check.fail(f"P[{s}, {a}, {bad}] is {check.shown(row[bad])}: a probability cannot be negative")
             if x < 0:
-                check.fail(f"end[{s}, {a}] is {x}: a probability cannot be negative")
+                check.fail(f"end[{s}, {a}] is {check.shown(x)}: a probability cannot be negative")
             total = sum(row.values()) + x
             if renormalise and total > 0:
                 row, x, total = {t: p / total for t, p in row.items()}, x / total, Fraction(1)
             if total != 1 and (mask[s, a] or total != 0):
-                check.fail(
-                    f"P[{s}, {a}] sums to {total}{' with its end' if end is not None else ''}: exact rows sum to exactly 1"
-                )
+                what = " with its end" if end is not None else ""
+                check.fail(f"P[{s}, {a}] sums to {check.shown(total)}{what}: exact rows sum to exactly 1")
             if R.ndim == 3:
                 if (bad := next((t for t, p in row.items() if p and not np.isfinite(R[s, a, t])), None)) is not None:
                     check.fail(
                         f"R[{s}, {a}, {bad}] is {R[s, a, bad]}: a transition that can happen needs a finite reward"
                     )
                 mean[s, a] = sum((p * R3[s, a, t] for t, p in row.items()), Fraction(0))  # type: ignore[index]
+                if last is not None:
+                    mean[s, a] += x * check.to_fraction(last[s, a], "end_reward", (s, a))
             kept = {t: p for t, p in row.items() if p} if mask[s, a] else {}
             indices += list(kept)
             data += list(kept.values())
             ends.append(x if mask[s, a] else Fraction(0))
             indptr.append(len(indices))
     if R.ndim == 3:
-        R_exact, R = mean, mean.astype(np.float64)
+        R_exact, R = mean, np.zeros((S, A))
+        for i, y in np.ndenumerate(mean):
+            R[i] = check.to_float(y, "the mean of R", i)
     ptr = np.array(indptr, dtype=np.int64)
     w, ew, totals = rational_weights(ptr, data, ends)
     dense = np.zeros((S * A, S))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import lcm
 from typing import Any, NoReturn
 
 import numpy as np
@@ -36,6 +37,8 @@ def is_exact(x: Any) -> bool:
         return bool(x.dtype == object)
     if isinstance(x, (list, tuple)):
         return any(is_exact(y) for y in x)
+    if isinstance(x, int):  # beyond 64 bits, where NumPy has no integers
+        return not -(2**63) <= x < 2**63
     return isinstance(x, Fraction) or (hasattr(x, "numerator") and type(x).__module__.startswith("flint"))
 
 
@@ -49,7 +52,7 @@ def to_fraction(x: Any, name: str, index: Any = ()) -> Fraction:
         if isinstance(x, (int, np.integer)):
             return Fraction(int(x))
         if isinstance(x, (float, np.floating)):
-            return Fraction(float(x))
+            return Fraction(*x.as_integer_ratio())
         num, den = getattr(x, "numerator", None), getattr(x, "denominator", None)
         if num is None and hasattr(x, "p"):
             num, den = x.p, x.q
@@ -58,6 +61,28 @@ def to_fraction(x: Any, name: str, index: Any = ()) -> Fraction:
     except (OverflowError, ValueError):
         fail(f"{place(name, index)} is {x!r}: not a finite number")
     raise TypeError(f"{place(name, index)} has type {type(x).__name__}: expected a rational number")
+
+
+def to_float(x: Fraction, name: str, index: Any = ()) -> float:
+    """The nearest float64; ModelError where that is infinite, or zero though ``x`` is not: signs decide structure."""
+    try:
+        out = float(x)
+    except OverflowError:
+        fail(f"{place(name, index)} is beyond the range of float64")
+    if out == 0.0 and x != 0:
+        fail(f"{place(name, index)} is not zero but below the range of float64: its sign would be lost")
+    return out
+
+
+def shown(x: Any) -> str:
+    """A rational for a message: itself if it is short, else about."""
+    x = Fraction(x)
+    if max(x.numerator.bit_length(), x.denominator.bit_length()) <= 128:
+        return str(x)
+    try:
+        return f"about {float(x):.6g}"
+    except OverflowError:
+        return f"about {'-' if x < 0 else ''}2^{x.numerator.bit_length() - x.denominator.bit_length()}"
 
 
 def float_array(x: Any, name: str, copy: bool = True) -> np.ndarray:
@@ -69,11 +94,31 @@ def float_array(x: Any, name: str, copy: bool = True) -> np.ndarray:
             raise ModelError(f"{name} is ragged: its rows have different lengths") from error
     if isinstance(x, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: mark unavailable actions with R = -inf")
+    if x.dtype == object:
+        i = next((i for i, y in np.ndenumerate(x) if not isinstance(y, (int, float, np.number))), None)
+        if i is not None:
+            dense = ", dense (toarray)" if hasattr(x[i], "toarray") else ""
+            raise TypeError(f"{place(name, i)} is a {type(x[i]).__name__}: expected real numbers{dense}")
     if x.dtype.kind not in "fiu":
         raise TypeError(f"{name} has dtype {x.dtype}: expected real numbers")
+    if x.dtype.itemsize >= 8 and x.dtype != np.float64:
+        _check_held(x, name)
     if copy:
         return np.array(x, dtype=np.float64, order="C")
     return np.ascontiguousarray(x, dtype=np.float64)
+
+
+def _check_held(x: np.ndarray, name: str) -> None:
+    """64-bit integers and extended floats are to be float64 numbers."""
+    if x.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            lost = (x.astype(np.float64).astype(x.dtype) != x) & ~np.isnan(x)
+    else:
+        lost = (x > 2**53) | (x < -(2**53))
+        lost[lost] = [int(float(y)) != y for y in x[lost].tolist()]
+    if lost.any():
+        i = first(lost)
+        fail(f"{place(name, i)} is {x[i]}, which no float64 is: give floats, or rationals in an object array")
 
 
 def check_finite(x: np.ndarray, name: str) -> None:
@@ -144,18 +189,21 @@ def row_tolerance(n: int) -> float:
     return 4.0 * max(n, 1) * EPS
 
 
-def check_rows(total: np.ndarray, mask: np.ndarray, n: int, has_end: bool, name: str = "P") -> None:
-    """``total`` (row sum plus end) is one on the available rows, up to ``row_tolerance``; zero or one elsewhere."""
+def check_rows(
+    total: np.ndarray, mask: np.ndarray, n: int, has_end: bool, name: str = "P", advice: str | None = None
+) -> None:
+    """``total`` (row sum plus end) is one on the available rows, up to ``row_tolerance``; zero or one elsewhere.
+
+    ``advice`` replaces that for transitions.
+    """
     deviation = np.where(mask, np.abs(total - 1.0), np.minimum(np.abs(total), np.abs(total - 1.0)))
     if deviation.size and deviation.max() > row_tolerance(n):
         i = first(deviation == deviation.max())
         what = " with its end" if has_end else ""
         hint = "" if mask[i] else " (unavailable: leave its row zero)"
         tail = " or declare the ending with end=" if total[i] < 1.0 and not has_end else ""
-        fail(
-            f"{place(name, i)} sums to {total[i]:.17g}{what}, {total[i] - 1.0:+.3g} from 1{hint}; "
-            f"pass renormalise=True to divide rows by their sums{tail}"
-        )
+        advice = advice or f"pass renormalise=True to divide rows by their sums{tail}"
+        fail(f"{place(name, i)} sums to {total[i]:.17g}{what}, {total[i] - 1.0:+.3g} from 1{hint}; {advice}")
 
 
 def check_gamma(gamma: Any, name: str = "gamma") -> tuple[float, Fraction]:
@@ -180,9 +228,11 @@ def check_distribution(rho: Any, S: int, name: str = "rho") -> tuple[np.ndarray,
         exact = [to_fraction(x, name, (i,)) for i, x in enumerate(given)]
         if any(x < 0 for x in exact):
             i = next(i for i, x in enumerate(exact) if x < 0)
-            fail(f"{name}[{i}] is {exact[i]}: a probability cannot be negative")
-        if sum(exact) != 1:
-            fail(f"{name} sums to {sum(exact)}, not to 1")
+            fail(f"{name}[{i}] is {shown(exact[i])}: a probability cannot be negative")
+        unit = lcm(*(x.denominator for x in exact))
+        total_weight = sum(x.numerator * (unit // x.denominator) for x in exact)
+        if total_weight != unit:
+            fail(f"{name} sums to {shown(Fraction(total_weight, unit))}, not to 1")
         rho = np.array([float(x) for x in exact])
         if normalised(rho) == exact:
             exact = None
@@ -199,7 +249,7 @@ def check_distribution(rho: Any, S: int, name: str = "rho") -> tuple[np.ndarray,
 def check_labels(labels: Sequence[Any] | None, n: int, name: str) -> tuple[str, ...] | None:
     if labels is None:
         return None
-    if not isinstance(labels, Iterable):
+    if not isinstance(labels, Iterable) or isinstance(labels, (str, bytes)):
         raise TypeError(f"{name} is a {type(labels).__name__}: expected {n} names")
     out = tuple(str(x) for x in labels)
     if len(out) != n:
@@ -210,6 +260,15 @@ def check_labels(labels: Sequence[Any] | None, n: int, name: str) -> tuple[str, 
     return out
 
 
-def frozen(*arrays: np.ndarray) -> None:
-    for x in arrays:
-        x.setflags(write=False)
+def sealed(x: np.ndarray) -> np.ndarray:
+    """A read-only view of a read-only array, which cannot be made writable; a copy where ``x`` is part of a larger one."""
+    owner: Any = x
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    if not isinstance(owner, np.ndarray) or owner.nbytes != x.nbytes:
+        x = x.copy()
+    base: Any = x
+    while isinstance(base, np.ndarray):
+        base.setflags(write=False)
+        base = base.base
+    return x.view()

@@ -16,6 +16,7 @@ import numpy as np
 
 from tabular import _batch_border as border
 from tabular import _validate as check
+from tabular._border import discount, expect, flag
 from tabular._ingest import LOST, Given
 from tabular.exact_model import ExactModel
 from tabular.mdp import MDP
@@ -79,6 +80,7 @@ class MDPBatch:
         name: str = "",
         renormalise: bool = False,
     ) -> None:
+        renormalise = flag(renormalise, "renormalise")
         rewards, mask, shape = border.rewards(R)
         P = check.float_array(P, "P") + 0.0
         if P.shape != (*shape, shape[1]):
@@ -166,12 +168,11 @@ class MDPBatch:
         Either all of them are given in exact weights or none; exact rewards and start distributions must be
         those of their floats. Raises ModelError naming the member that differs.
         """
-        mdps = list(mdps)
+        mdps = border.members(mdps, "MDPs")
         if not mdps:
             check.fail("no models to stack")
         for i, m in enumerate(mdps):
-            if not isinstance(m, MDP):
-                raise TypeError(f"member {i} is a {type(m).__name__}: expected an MDP")
+            expect(m, f"member {i} of a batch", "MDP")
             if (m.S, m.A) != (mdps[0].S, mdps[0].A):
                 check.fail(f"member {i} has S={m.S}, A={m.A}: expected S={mdps[0].S}, A={mdps[0].A} as member 0")
             if (m.rho is None) != (mdps[0].rho is None):
@@ -198,7 +199,7 @@ class MDPBatch:
             gamma_exact=None
             if all(Fraction(x) == y for x, y in zip(gamma.tolist(), exact_gamma, strict=True))
             else exact_gamma,
-            rho=None if mdps[0].rho is None else np.stack([m.rho for m in mdps]),  # type: ignore[misc]
+            rho=None if mdps[0].rho is None else np.stack([m.rho for m in mdps]),
             name=str(name),
             **fields,
         )
@@ -206,9 +207,11 @@ class MDPBatch:
     @classmethod
     def concatenate(cls, batches: Sequence[MDPBatch], name: str = "") -> MDPBatch:
         """Batches of one shape, one after the other; ModelError where only some have exact weights."""
-        batches = list(batches)
+        batches = border.members(batches, "batches")
         if not batches:
             check.fail("no batches to concatenate")
+        for i, b in enumerate(batches):
+            expect(b, f"concatenate at place {i}", "MDPBatch")
         one = batches[0]
         for i, b in enumerate(batches):
             if (b.S, b.A) != (one.S, one.A):
@@ -236,9 +239,7 @@ class MDPBatch:
         put = object.__setattr__
         for key in _ARRAYS:
             x = arrays.get(key)
-            put(self, key, x)
-            if x is not None:
-                check.frozen(x)
+            put(self, key, None if x is None else check.sealed(x))
         for key, n in zip(("B", "S", "A"), self.mask.shape, strict=True):
             put(self, key, n)
         put(self, "_gamma_exact", gamma_exact)
@@ -357,7 +358,9 @@ class MDPBatch:
 
     def __repr__(self) -> str:
         lo, hi = float(self.gamma.min()), float(self.gamma.max())
-        notes = [f"B={self.B}, S={self.S}, A={self.A}, gamma={f'{lo:g}' if lo == hi else f'{lo:g}...{hi:g}'}"]
+        notes = [
+            f"B={self.B}, S={self.S}, A={self.A}, gamma={discount(lo) if lo == hi else f'{discount(lo)}...{discount(hi)}'}"
+        ]
         if not self.mask.all():
             notes.append(f"{int((~self.mask).sum())} pairs unavailable")
         if self.has_end:

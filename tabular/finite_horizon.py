@@ -15,11 +15,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tabular import _border as border
 from tabular import _validate as check
 from tabular._ingest import CSR, Given, read_rewards
 from tabular.errors import ModelError
-from tabular.exact_model import ExactModel, normalised
+from tabular.exact_model import ExactModel, normalised, unless_floats
 from tabular.mdp import MDP
+
+# Values of every stage are kept; more stages than this exceed any memory soon.
+LARGEST_HORIZON = 10_000_000
 
 
 class ExactHorizon(NamedTuple):
@@ -89,6 +93,7 @@ class FiniteHorizonMDP:
         renormalise: bool = False,
     ) -> None:
         gamma_float, gamma_exact = check.check_gamma(gamma)
+        renormalise = border.flag(renormalise, "renormalise")
         P, P_staged = _staged_transitions(P)
         R = _array(R, "R")
         end = None if end is None else _array(end, "end")
@@ -111,7 +116,6 @@ class FiniteHorizonMDP:
         exact_rho: list[Fraction] | None = None
         if rho is not None:
             rho, exact_rho = check.check_distribution(rho, S)
-            check.frozen(rho)
         value, exact_value = _terminal(terminal, S)
         distinct: dict[int, int] = {}
         index = tuple(distinct.setdefault(id(m), len(distinct)) for m in stages) * (H if len(stages) == 1 else 1)
@@ -126,8 +130,7 @@ class FiniteHorizonMDP:
 
     def _set(self, **fields: Any) -> None:
         for key, value in (fields | {"_hash": None}).items():
-            object.__setattr__(self, key, value)
-        check.frozen(self.terminal, *([] if self.rho is None else [self.rho]))
+            object.__setattr__(self, key, check.sealed(value) if isinstance(value, np.ndarray) else value)
 
     def _with(self, **changes: Any) -> FiniteHorizonMDP:
         return _restore({key: getattr(self, key) for key in self.__slots__ if key != "_hash"} | changes)
@@ -143,6 +146,8 @@ class FiniteHorizonMDP:
 
     def stage(self, h: int) -> MDP:
         """The one-step model of stage ``h`` (negative: from the end); equal stages share their arrays."""
+        if isinstance(h, bool) or not hasattr(h, "__index__"):
+            raise TypeError(f"stage {h!r}: expected an integer")
         if not -self.H <= h < self.H:
             raise IndexError(f"stage {h}: there are {self.H}")
         return self._distinct[self._index[h]]
@@ -217,7 +222,7 @@ class FiniteHorizonMDP:
     def __repr__(self) -> str:
         kind = "sparse" if self.is_sparse else "dense"
         stages = "stationary" if self.is_stationary else f"{len(self._distinct)} distinct stages"
-        notes = [f"H={self.H}, S={self.S}, A={self.A}, gamma={self.gamma:g}, {kind}, {stages}"]
+        notes = [f"H={self.H}, S={self.S}, A={self.A}, gamma={border.discount(self.gamma)}, {kind}, {stages}"]
         if any(m.has_end for m in self._distinct):
             notes.append("may end early")
         if self.is_exact:
@@ -271,18 +276,22 @@ def _horizon(H: Any, lengths: dict[str, int]) -> int:
     (length,) = set(lengths.values())
     if length < 1:
         check.fail(f"H is {length}: expected at least one stage")
+    if length > LARGEST_HORIZON:
+        check.fail(f"H is {length}: at most {LARGEST_HORIZON} stages (a discounted MDP has no such limit)")
     return length
 
 
 def _other_rewards(first: MDP, parts: dict[str, Any], options: dict[str, Any]) -> MDP:
     """The model of a stage that differs from the first in rewards, perhaps in available actions."""
-    R, exact = read_rewards(parts["R"])
+    R, given_R = read_rewards(parts["R"])
+    exact = None if given_R is None else unless_floats(list(given_R.ravel()), R)
     if R.shape != first.mask.shape or not np.array_equal(check.check_rewards(R), first.mask):
         return MDP(parts["P"], parts["R"], end=parts["end"], copy=False, **options)
     if exact is None and first._exact is None:
         return first._with(rewards=np.where(first.mask, R, 0.0) + 0.0)
-    given = first._exact or Given(None, None, first.gamma_exact, None)
-    given = given._replace(R=None if exact is None else list(exact.ravel()))
+    given = (first._exact or Given(None, None, first.gamma_exact, None))._replace(R=exact)
+    if given.weights is None and exact is None and given.gamma == Fraction(first.gamma):
+        return first._with(rewards=np.where(first.mask, R, 0.0) + 0.0, exact=None)
     return first._with(rewards=np.where(first.mask, R, 0.0) + 0.0, exact=given)
 
 
@@ -294,7 +303,8 @@ def _terminal(terminal: Any, S: int) -> tuple[np.ndarray, list[Fraction] | None]
         exact = [
             check.to_fraction(x, "terminal", (i,)) for i, x in enumerate(np.asarray(terminal, dtype=object).ravel())
         ]
-        terminal = np.array([float(x) for x in exact])
+        floats = np.array([check.to_float(x, "terminal", (i,)) for i, x in enumerate(exact)])
+        terminal, exact = floats, unless_floats(exact, floats)
     value = check.float_array(terminal, "terminal") + 0.0
     if value.shape != (S,):
         check.fail(f"terminal has shape {value.shape}: expected ({S},)")

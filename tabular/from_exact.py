@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tabular import _border as border
 from tabular import _validate as check
 from tabular.exact_model import ExactModel, reduced, rounded, unless_floats
 
@@ -26,6 +27,7 @@ def from_exact(model: ExactModel, *, state_labels: Any = None, action_labels: An
     from tabular._ingest import LOST, Given
     from tabular.mdp import CSR, MDP
 
+    border.expect(model, "from_exact", "ExactModel")
     S, A = int(model.S), int(model.A)
     if S < 1 or A < 1:
         check.fail(f"the model has S={S}, A={A}: expected at least one state and one action")
@@ -124,11 +126,14 @@ def _check_row(row: dict[int, int], n: int, end: int, total: int, S: int, at: tu
     if (bad := next((s for s in row if not 0 <= s < S), None)) is not None:
         check.fail(f"{where} has successor {bad}: states are 0 ... {S - 1}")
     if (bad := next((s for s, x in row.items() if x < 0), None)) is not None:
-        check.fail(f"{check.place('P', (*at, bad))} has weight {row[bad]}: a probability cannot be negative")
+        check.fail(
+            f"{check.place('P', (*at, bad))} has weight {check.shown(row[bad])}: a probability cannot be negative"
+        )
     if end < 0:
-        check.fail(f"{check.place('end', at)} has weight {end}: a probability cannot be negative")
+        check.fail(f"{check.place('end', at)} has weight {check.shown(end)}: a probability cannot be negative")
     if free and (total <= 0 or sum(row.values()) + end != total):
-        check.fail(f"{where} has weights that add up to {sum(row.values()) + end} with its end: its total is {total}")
+        found = check.shown(sum(row.values()) + end)
+        check.fail(f"{where} has weights that add up to {found} with its end: its total is {check.shown(total)}")
 
 
 def _rewards(R: Sequence[Any], mask: np.ndarray) -> tuple[np.ndarray, list[Fraction] | None]:
@@ -140,10 +145,7 @@ def _rewards(R: Sequence[Any], mask: np.ndarray) -> tuple[np.ndarray, list[Fract
     exact = [check.to_fraction(x, "R", divmod(i, A)) if free[i] else Fraction(0) for i, x in enumerate(R)]
     floats = np.zeros(S * A)
     for i, x in enumerate(exact):
-        try:
-            floats[i] = float(x)
-        except OverflowError:
-            check.fail(f"{check.place('R', divmod(i, A))} is beyond the range of float64")
+        floats[i] = check.to_float(x, "R", divmod(i, A))
     return (floats + 0.0).reshape(S, A), unless_floats(exact, floats)
 
 

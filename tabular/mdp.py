@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
 from tabular import _validate as check
 from tabular._ingest import CSR, Given, exact_rows, float_rows, fractions
 from tabular.exact_model import ExactModel, float_weights, normalised, unless_floats
@@ -29,9 +30,11 @@ class MDP:
     ----------
     P : (S, A, S) array, ``CSR``, or a scipy sparse matrix of shape (S*A, S)
         Transition probabilities; floats, or exact rationals (object arrays of int, ``Fraction`` or ``fmpq``).
-    R : (S, A) array, mean reward of a step; ``-inf`` where the action is unavailable. (S, A, S): averaged over ``P`` here.
+    R : (S, A) array, mean reward of a step; ``-inf`` where the action is unavailable. (S, A, S): of a step by where it
+        leads, averaged over ``P`` here; steps that end lead nowhere, and then need ``end_reward``.
     gamma : number in [0, 1].
     end : (S, A) array, optional. Probability that the step ends the process.
+    end_reward : (S, A) array, what a step earns that ends; only beside ``R`` of shape (S, A, S).
     rho : (S,) array, optional. Start distribution.
     state_labels, action_labels : names, optional.
     renormalise : divide rows (with their end) by their sums instead of refusing them.
@@ -70,6 +73,7 @@ class MDP:
         gamma: Any,
         *,
         end: Any = None,
+        end_reward: Any = None,
         rho: Any = None,
         state_labels: Sequence[Any] | None = None,
         action_labels: Sequence[Any] | None = None,
@@ -78,10 +82,11 @@ class MDP:
         copy: bool = True,
     ) -> None:
         gamma_float, gamma_exact = check.check_gamma(gamma)
+        renormalise, copy = border.flag(renormalise, "renormalise"), border.flag(copy, "copy")
         if check.is_exact(P) or (end is not None and check.is_exact(end)):
-            parts = exact_rows(P, R, end, renormalise)
+            parts = exact_rows(P, R, end, renormalise, end_reward)
         else:
-            parts = float_rows(P, R, end, renormalise, copy)
+            parts = float_rows(P, R, end, renormalise, copy, end_reward)
         S, A = parts.mask.shape
         exact_rho: list[Fraction] | None = None
         if rho is not None:
@@ -112,17 +117,14 @@ class MDP:
     def _set(self, *, P: Any, exact: Any, **fields: Any) -> None:
         put = object.__setattr__
         for key, value in fields.items():
-            put(self, key, value)
+            put(self, key, check.sealed(value) if isinstance(value, np.ndarray) else value)
         S, A = fields["mask"].shape
         put(self, "S", S)
         put(self, "A", A)
-        put(self, "_P", P)
+        put(self, "_P", CSR(*map(check.sealed, P)) if isinstance(P, CSR) else check.sealed(P))
         put(self, "_exact", exact)
         put(self, "_hash", None)
         put(self, "has_end", bool(fields["end"].any()))
-        check.frozen(*(P if isinstance(P, CSR) else (P,)), self.rewards, self.mask, self.end)
-        if self.rho is not None:
-            check.frozen(self.rho)
 
     @classmethod
     def _trusted(cls, **fields: Any) -> MDP:
@@ -235,9 +237,11 @@ class MDP:
         rho = given.rho
         if rho is None and self.rho is not None:
             rho = normalised(self.rho)
+        w, e, t = tuple(weights), tuple(end_weights), tuple(totals)
         return ExactModel(
-            self.S, self.A, self.mask, P.indptr, P.indices, weights, end_weights, totals, R, given.gamma, rho
-        )
+            self.S, self.A, self.mask, P.indptr, P.indices, w, e, t, tuple(R), given.gamma,
+            None if rho is None else tuple(rho),
+        )  # fmt: skip
 
     def augmented(self) -> MDP:
         """The model with the end as a state: absorbing, worth nothing, last. For what is not linear in ``P``."""
@@ -295,7 +299,7 @@ class MDP:
     def __repr__(self) -> str:
         kind = "sparse" if self.is_sparse else "dense"
         density = self.nnz / (self.S * self.A * self.S)
-        notes = [f"S={self.S}, A={self.A}, gamma={self.gamma:g}, {kind} ({density:.2g} non-zero)"]
+        notes = [f"S={self.S}, A={self.A}, gamma={border.discount(self.gamma)}, {kind} ({density:.2g} non-zero)"]
         if not self.mask.all():
             notes.append(f"{int((~self.mask).sum())} pairs unavailable")
         if self.has_end:

@@ -18,6 +18,7 @@ over a batch). One's own needs ``conjugate`` and ``policy`` alone: the decorator
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -168,9 +169,10 @@ def _reference(ops: Any, reference: Any, mask: Any) -> tuple[Any, np.ndarray]:
 def checked(regularizer: Any, mask: np.ndarray) -> Any:
     """The regulariser with float parameters, validated against the available pairs; None is ``Hard()``.
 
-    Weight 0 drops its term, reference and all. One's own regulariser is passed on as it is. Raises ModelError naming
-    a weight that is negative or not finite, or the first bad row of a reference; TypeError for what is no number, and
-    for anything without the four methods of ``Regularizer``.
+    Weight 0 drops its term, reference and all. One's own is tried once, at action values of zero, and passed on as it
+    is. Raises ModelError naming a weight that is negative or not finite, or the first bad row of a reference; TypeError
+    for what is no number, for anything without the four methods of ``Regularizer``, and naming a method of one's own
+    that returns anything but a ``Value`` of its shape.
     """
     if regularizer is None:
         return Hard()
@@ -180,16 +182,19 @@ def checked(regularizer: Any, mask: np.ndarray) -> Any:
             "with conjugate and policy, completed by @tabular.regularizers.regularizer"
         )
     if not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+        _check_own(regularizer, mask)
         return regularizer
     fields = regularizer._asdict()
     for name in ("tau", "lam"):
         if name in fields:
-            try:
-                w = float(check.to_fraction(fields[name], name))
-            except OverflowError:
-                check.fail(f"{name} is beyond the range of floats")
+            exact = check.to_fraction(fields[name], name)
+            w = check.to_float(exact, name)
             if w < 0:
                 check.fail(f"{name} is {w}: a weight cannot be negative")
+            if exact != w:
+                check.fail(
+                    f"{name} is {check.shown(exact)}, which no float64 is: weights are floats; float({name}) rounds it"
+                )
             fields[name] = w
     if "reference" in fields:
         fields["reference"] = _checked_reference(fields["reference"], mask)
@@ -197,6 +202,31 @@ def checked(regularizer: Any, mask: np.ndarray) -> Any:
     if lam == 0.0:
         return Shannon(tau) if tau > 0 else Hard()
     return ShannonKL(tau, lam, fields["reference"]) if tau > 0 else KL(lam, fields["reference"])
+
+
+def _check_own(regularizer: Any, mask: np.ndarray) -> None:
+    """TypeError naming a method that returns no ``Value`` of its shape."""
+    from tabular.reference import NumpyOps, Value
+
+    ops = NumpyOps(len(mask) if mask.ndim == 3 else None)
+    S, A = mask.shape[-2:]
+
+    def tried(name: str, x: Any, shape: tuple[int, ...]) -> Any:
+        who = f"{name} of {type(regularizer).__name__}"
+        with np.errstate(all="ignore"):
+            out = getattr(regularizer, name)(ops, x, mask)
+        if not isinstance(out, Value):
+            raise TypeError(f"{who} returns {type(out).__name__}: expected a Value of shape {shape}, made by ops")
+        if out.shape != shape:
+            raise TypeError(f"{who} returns shape {out.shape}: expected {shape}")
+        return out
+
+    Q = ops.array(np.zeros(mask.shape), 2)
+    tried("conjugate", Q, (S,))
+    pi = tried("policy", Q, (S, A))
+    tried("log_policy", Q, (S, A))
+    with suppress(NotImplementedError):  # optimal values do without
+        tried("value", pi, (S,))
 
 
 def _checked_reference(reference: Any, mask: np.ndarray) -> np.ndarray:
@@ -207,6 +237,7 @@ def _checked_reference(reference: Any, mask: np.ndarray) -> np.ndarray:
     if (mu[~mask] > 0).any():
         i = check.first((mu > 0) & ~mask)
         check.fail(f"{check.place('reference', i)} is {mu[i]}, but the action is unavailable")
-    check.check_rows(mu.sum(axis=-1), np.ones(mu.shape[:-1], dtype=bool), mu.shape[-1], False, "reference")
-    mu.setflags(write=False)
-    return mu
+    every = np.ones(mu.shape[:-1], dtype=bool)
+    advice = "rows of a reference are distributions: divide them by their sums"
+    check.check_rows(check.row_sums(mu), every, mu.shape[-1], False, "reference", advice)
+    return check.sealed(mu)

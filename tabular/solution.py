@@ -16,6 +16,7 @@ class Status(Enum):
     ROUNDING_FLOOR = "rounding errors forbid a better answer"
     MAX_ITER = "iteration limit reached"
     NONFINITE = "a value became infinite or NaN"
+    UNCERTIFIED = "the changes fell below the tolerance, but no bound on the error was found"
 
 
 class Certificate(NamedTuple):
@@ -45,6 +46,7 @@ class Solution:
     V : (S,) values (finite horizon: (H+1, S)).  Q : (S, A) backup of ``V``, ``-inf`` where unavailable.
     pi, log_pi : (S, A) greedy (regularised: maximising) policy of ``Q``.
     certificates : enclosures, by quantity.
+    regularizer : what was solved for, as checked; None for the plain maximum.
     status, iterations, method : why it stopped, after how many iterations, with what.
     model_error : bound on ``|V*(lift) - V*(floats)|``, the part of the error that comes from reading rows of floats as
         distributions (finite horizon: in any stage). ``inf`` where ``gamma = 1`` and zero-reward end components were
@@ -64,6 +66,7 @@ class Solution:
     model_error: float = 0.0
     why: str = ""
     info: dict[str, Any] = field(default_factory=dict)
+    regularizer: Any = None
 
     @property
     def error_bound(self) -> float:
@@ -83,12 +86,21 @@ class Solution:
     def __repr__(self) -> str:
         rows = [
             ("method", self.method),
+            *([] if self.regularizer is None else [("regularizer", _shown(self.regularizer))]),
             ("status", f"{self.status.name} after {self.iterations} iterations"),
             ("error_bound", f"{self.error_bound:.3g}"),
             ("policy_gap", f"{self.policy_gap:.3g}"),
             ("V", np.array2string(self.V, precision=6, threshold=8, edgeitems=3)),
         ]
         return "Solution\n" + "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+
+def _shown(regularizer: Any) -> str:
+    """Parameters, but not arrays."""
+    if not hasattr(regularizer, "_asdict"):
+        return type(regularizer).__name__
+    parts = (f"{k}={'...' if np.ndim(v) else v}" for k, v in regularizer._asdict().items())
+    return f"{type(regularizer).__name__}({', '.join(parts)})"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tabular._border import expect
 from tabular._rounding import U
 from tabular.certificates.components import strong_components
 from tabular.certificates.model import Doubled
@@ -20,7 +21,7 @@ from tabular.certificates.pieces import Piece, total_reward_piece
 from tabular.certificates.refinement import Residual, affordable, newton
 from tabular.errors import ImproperModel
 from tabular.exact_model import ExactModel
-from tabular.regularizers import Hard
+from tabular.regularizers import Hard, Regularizer
 
 
 class ExactSolution(NamedTuple):
@@ -223,11 +224,18 @@ def exact_policy_iteration(mdp: Any, pi0: Any = None) -> ExactSolution:
 
     Raises
     ------
-    ImproperModel with ``gamma = 1`` where the optimal value is not finite; ValueError for a wrong ``pi0``.
+    ImproperModel with ``gamma = 1`` where the optimal value is not finite; ValueError for a wrong
+    ``pi0``; TypeError for a regulariser.
 
     Notes ----- A policy's value is one exact linear solve for each strong component of its chain (FLINT's
     p-adic lifting): O(n^3) word operations with answers of about 60 n bits. Mostly one policy is evaluated.
     """
+    expect(mdp, "exact_policy_iteration", "MDP")
+    if isinstance(pi0, Regularizer):
+        raise TypeError(
+            f"exact_policy_iteration has no regularizer ({type(pi0).__name__} was given as pi0): regularised values are "
+            "not rational; solve, refine and BallOps have them"
+        )
     m = mdp.exact()
     if m.gamma == 1:
         return _total(mdp, m, pi0)

@@ -18,14 +18,17 @@ from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
+from tabular import _validate as check
 from tabular._rounding import U
 from tabular.certificates import balls
 from tabular.certificates.doubled import UNDERFLOW, down, two_sum, up
-from tabular.certificates.float_bounds import Enclosed, Pair, _policy, gap_certificate, support_of
+from tabular.certificates.float_bounds import Enclosed, Pair, gap_certificate, support_of
+from tabular.certificates.given import policy_of, regularizer_of, values_of
 from tabular.certificates.lift import lift_error_finite
 from tabular.certificates.model import Doubled
 from tabular.certificates.refinement import Residual
-from tabular.regularizers import Hard, checked
+from tabular.regularizers import Hard
 from tabular.solution import Certificate
 
 REFERENCE = "monotonicity of the backup, by induction from the last stage"
@@ -38,9 +41,10 @@ def certify_finite(
 
     Parameters
     ----------
-    fh : FiniteHorizonMDP.  V : (H+1, S) finite floats, any approximation of the optimal (regularised) values.
+    fh : FiniteHorizonMDP.  V : (H+1, S) finite floats, any approximation of the optimal (regularised) values; or a
+        ``Solution``, whose regulariser and policy are taken unless others are given.
     regularizer : as in ``solve``; a reference (S, A) serves every stage.
-    pi : (H, S, A) policy; rows are divided by their exact sums.
+    pi : (H, S, A) policy, or (H, S) actions; rows are divided by their exact sums.
     want : an absolute error, in the unit of the rewards, that is good enough: bounds in float64 of at most this
         are not refined. By default everything is in doubled precision.
 
@@ -52,14 +56,18 @@ def certify_finite(
     regulariser, some 10 microseconds a pair, with a policy 20; beyond 40,000 pairs a stage in plain floats).
     Raises ValueError for shapes, values that are not finite and rows that are no distribution.
     """
-    V = np.asarray(V, dtype=np.float64)
+    border.expect(fh, "certify_finite", "FiniteHorizonMDP")
+    solution = V
+    V, pi = check.float_array(values_of(V), "V"), policy_of(V, pi)
     if V.shape != (fh.H + 1, fh.S):
         raise ValueError(f"V has shape {V.shape}: expected ({fh.H + 1}, {fh.S})")
     if not np.isfinite(V).all():
         raise ValueError("V is not finite: only finite values have a certificate")
-    pi = None if pi is None else _policies(pi, fh)
+    pi = None if pi is None else border.staged_policy(pi, fh)
+    if want is not None:
+        border.positive(want, "want", "in the unit of the rewards", zero=True)
     models = {id(m): Doubled(m) for m in map(fh.stage, range(fh.H))}
-    regularizers = {id(m): checked(regularizer, m.mask) for m in map(fh.stage, range(fh.H))}
+    regularizers = {id(m): regularizer_of(solution, regularizer, m.mask) for m in map(fh.stage, range(fh.H))}
     stages = [(models[id(m)], regularizers[id(m)]) for m in map(fh.stage, range(fh.H))]
     rounding = 0.0 if fh._terminal_exact is None else U * np.abs(fh.terminal) + UNDERFLOW
     off = fh.terminal - V[-1]
@@ -70,6 +78,8 @@ def certify_finite(
         star, own = _induction(stages, V, pi, last, in_floats=True)
         if not max(_size(star), 0.0 if own is None else _size(own)) <= want:
             star, own = _induction(stages, V, pi, last, in_floats=False)
+    if _is_worthless(fh, regularizers, pi):
+        star, own = (0.0 - V, 0.0 - V), None if own is None else (0.0 - V, 0.0 - V)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
     size = up(np.abs(V).max(axis=1) + np.maximum(star[1], -star[0]).max(axis=1))
     lift = lift_error_finite(fh, [m for m, _ in stages], size.tolist())
@@ -80,16 +90,17 @@ def certify_finite(
     return out
 
 
-def _policies(pi: Any, fh: Any) -> np.ndarray:
-    pi = np.asarray(pi, dtype=np.float64)
-    if pi.shape != (fh.H, fh.S, fh.A):
-        raise ValueError(f"pi has shape {pi.shape}: expected {(fh.H, fh.S, fh.A)}")
-    for h in range(fh.H):
-        try:
-            _policy(pi[h], fh.stage(h).mask)
-        except ValueError as error:
-            raise ValueError(f"stage {h}: {error}") from None
-    return pi
+def _is_worthless(fh: Any, regularizers: dict[int, Any], pi: np.ndarray | None) -> bool:
+    """Whether all values are exactly zero, the optimal ones and those of ``pi``."""
+    from tabular.certificates.nothing import stays, worthless
+
+    terminal = fh.terminal if fh._terminal_exact is None else fh._terminal_exact
+    if any(x != 0 for x in terminal):
+        return False
+    if not all(worthless(m, regularizers[id(m)]).all() for m in fh._distinct):
+        return False
+    every, models = np.ones(fh.S, dtype=bool), [fh.stage(h) for h in range(fh.H)]
+    return pi is None or all(stays(pi[h], regularizers[id(m)], m.mask, every) for h, m in enumerate(models))
 
 
 def _size(bounds: Pair) -> float:
@@ -207,6 +218,7 @@ def exact_backward_induction(fh: Any) -> tuple[list[list[Fraction]], np.ndarray]
 
     Numbers grow by about 60 bits a stage where rows are floats. O(H nnz) rational operations.
     """
+    border.expect(fh, "exact_backward_induction", "FiniteHorizonMDP")
     from flint import fmpq
 
     from tabular.certificates.exact import ExactRows, as_fraction

@@ -32,11 +32,14 @@ from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
+from tabular import _validate as check
 from tabular._rounding import U
 from tabular.certificates.doubled import down, two_sum, up
+from tabular.certificates.given import policy_of, regularizer_of, values_of
 from tabular.certificates.lift import lift_error
 from tabular.certificates.model import Doubled
-from tabular.regularizers import KL, Hard, ShannonKL, checked
+from tabular.regularizers import KL, Hard, ShannonKL
 from tabular.solution import Certificate
 
 MODERATE = 200_000  # transitions up to which doubled precision is a matter of a tenth of a second
@@ -171,8 +174,9 @@ def certify(
     Parameters
     ----------
     mdp : MDP. With ``gamma = 1`` see ``certify_total``, which is called.
-    V : (S,) finite floats, any approximation of the optimal (regularised) values.
-    regularizer : as in ``solve``.  pi : (S, A) policy; rows are divided by their exact sums.
+    V : (S,) finite floats, any approximation of the optimal (regularised) values; or a ``Solution``, whose
+        regulariser and policy are taken unless others are given.
+    regularizer : as in ``solve``.  pi : (S, A) policy, or (S,) actions; rows are divided by their exact sums.
     precision : "double" bounds the residual in float64 only; "auto" goes on in doubled precision where that
         is not tight (``V`` then gets the distance from a refined value) and the model is small enough;
         "doubled" always tries.
@@ -186,29 +190,39 @@ def certify(
     "V*(floats) - V*" is what reading rows of floats as they are would change (see ``model_error``). Nothing
     is said of ``pi`` where one's own regulariser has no ``value``.
     """
-    regularizer = checked(regularizer, mdp.mask)
+    border.expect(mdp, "certify", "MDP")
+    regularizer, pi = regularizer_of(V, regularizer, mdp.mask), policy_of(V, pi)
     V = _values(V, mdp.S)
     if pi is not None:
-        pi = _policy(pi, mdp.mask)
+        pi = border.policy(pi, mdp.mask)
+    if want is not None:
+        border.positive(want, "want", "in the unit of the rewards", zero=True)
     if precision not in ("auto", "double", "doubled"):
         raise ValueError(f"precision is {precision!r}: expected 'auto', 'double' or 'doubled'")
     if mdp.gamma_exact == 1:
         from tabular.certificates.total import certify_total
 
         return certify_total(mdp, V, pi, regularizer=regularizer)
+    from tabular.certificates.nothing import exactly, stays, worthless
+
     model = Doubled(mdp)
     floats = Enclosed(mdp, V, V)
     good = -np.inf if want is None else float(want)
     star, near = _bounds(model, floats, V, regularizer, None, precision, good, None)
+    nothing = worthless(mdp, regularizer)
+    star = exactly(star, V, nothing)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
     size = float(np.abs(V).max()) + max(float(star[1].max()), -float(star[0].min()))
     lift = lift_error(model, size) if np.isfinite(size) else float("inf")
+    if nothing.all():
+        lift = 0.0
     out["V*(floats) - V*"] = Certificate("V*(floats) - V*", "sup", -lift, lift, "see model_error")
     if pi is not None:
         try:
             own, _ = _bounds(model, floats, V, regularizer, pi, precision, good, near)
         except NotImplementedError:  # Omega of a given policy is unknown
             return out
+        own = exactly(own, V, nothing & stays(pi, regularizer, mdp.mask, nothing))
         out["V - V^pi"] = Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE)
         out["max(V* - V^pi)"] = gap_certificate(star, own)
     return out
@@ -218,6 +232,7 @@ def gap_certificate(star: tuple[np.ndarray, np.ndarray], own: tuple[np.ndarray, 
     """``max(V* - V^pi)`` from bounds on ``V* - V`` and ``V^pi - V``."""
     with np.errstate(invalid="ignore"):
         high, low = up(star[1] - own[0]), down(star[0] - own[1])
+    high = np.where(np.isfinite(own[0]) & (star[1] == own[0]), 0.0, high)  # nothing was rounded
     top = float(np.where(np.isnan(high), np.inf, high).max())
     bottom = max(float(np.where(np.isnan(low), 0.0, low).max()), 0.0)
     return Certificate("max(V* - V^pi)", "sup", bottom, max(top, 0.0), REFERENCE)
@@ -252,29 +267,10 @@ def _bounds(
 
 
 def _values(V: Any, S: int) -> np.ndarray:
-    V = np.asarray(V)
-    if V.dtype.kind not in "fiu":
-        raise TypeError(f"V has dtype {V.dtype}: expected real numbers")
-    V = V.astype(np.float64)
+    V = check.float_array(values_of(V), "V")
     if V.shape != (S,):
         raise ValueError(f"V has shape {V.shape}: expected ({S},)")
     if not np.isfinite(V).all():
         s = int(np.argmin(np.isfinite(V)))
         raise ValueError(f"V[{s}] is {V[s]}: only finite values have a certificate")
     return V
-
-
-def _policy(pi: Any, mask: np.ndarray) -> np.ndarray:
-    pi = np.asarray(pi, dtype=np.float64)
-    if pi.shape != mask.shape:
-        raise ValueError(f"pi has shape {pi.shape}: expected {mask.shape}")
-    bad = ~(pi >= 0) | ((pi > 0) & ~mask) | np.isinf(pi)
-    if bad.any():
-        s, a = divmod(int(np.argmax(bad)), bad.shape[1])
-        raise ValueError(f"pi[{s}, {a}] is {pi[s, a]}{'' if mask[s, a] else ', but the action is unavailable'}")
-    total = pi.sum(axis=1)
-    off = np.abs(total - 1.0) > 4 * (pi.shape[1] + 1) * 2 * U
-    if off.any():
-        s = int(np.argmax(off))
-        raise ValueError(f"pi[{s}] sums to {total[s]:.17g}, not to 1")
-    return pi

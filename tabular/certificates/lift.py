@@ -21,7 +21,10 @@ def model_error(mdp: Any, value_bound: float | None = None) -> float:
     many models with ``gamma = 1``). For a FiniteHorizonMDP the bound is of all stages, and finite; by default
     :math:`B` is the sum of the largest rewards.
     """
+    from tabular._border import expect
     from tabular.finite_horizon import FiniteHorizonMDP
+
+    expect(mdp, "model_error", "MDP", "FiniteHorizonMDP")
 
     if isinstance(mdp, FiniteHorizonMDP):
         models = {id(m): Doubled(m) for m in map(mdp.stage, range(mdp.H))}
@@ -55,7 +58,7 @@ def lift_change(model: Doubled, B: float) -> tuple[float, float]:
     change = model.gamma * off * B + abs(model.gamma_low) * B
     if model.R_low is not None:
         change += float(np.abs(model.R_low).max())
-    return change * (1 + 8 * U), off
+    return change * (1 + 8 * U) + (UNDERFLOW if B > 0 or model.R_low is not None else 0.0), off
 
 
 def lift_error_finite(fh: Any, models: list[Doubled], sizes: list[float]) -> float:

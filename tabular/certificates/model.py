@@ -60,6 +60,8 @@ class Doubled:
         self.P_low: np.ndarray | None = None
         self.R_low: np.ndarray | None = None
         self.second = 0.0  # |P_low| <= second u P
+        # Rows of rationals are their floats up to an ulp, ends included; other rows are divided by their sums.
+        self._rational = exact is not None or (mdp.is_exact and mdp._exact.weights is not None)
         if exact is None and mdp.is_exact:
             exact = mdp.exact()
         self._deviation: tuple[np.ndarray, float] | None = None
@@ -80,7 +82,7 @@ class Doubled:
     @property
     def c_bound(self) -> float:
         """Cheap bound on ``|c|``: float sums of n + 1 non-negative terms are off by ``gamma_(n+1)``."""
-        if self._deviation is not None and self.P_low is not None:
+        if self._rational:
             return 0.0
         from tabular.reference.numpy_ops import row_expectation
 

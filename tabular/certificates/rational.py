@@ -1,59 +1,65 @@
-r"""Proofs to hand out: the exact model, and rational bounds that a checker of a hundred lines verifies.
+r"""Proofs to hand out: the exact model, and rational bounds that an independent checker verifies.
 
 ``gamma < 1``: with a refined value :math:`V` and its bound :math:`c`, put :math:`V_{hi} = \lceil V + c +
 \eta \rceil` on a dyadic grid of spacing :math:`g`. Rounding up by less than :math:`g` raises
 :math:`TV_{hi}` by at most :math:`g`, so :math:`\eta = 2 g / \min (1 - m)` makes :math:`T V_{hi} \le V_{hi}`
-hold exactly. ``gamma = 1``: the bracket of ``tabular.certificates.total`` with slack above :math:`4 g`.
-What is returned has been checked.
+hold exactly, with a regulariser as without. ``gamma = 1``: the bracket of ``tabular.certificates.total`` with
+slack above :math:`4 g`. What is returned has been checked.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
 
 from tabular import checker
+from tabular._border import expect, positive
 from tabular.certificates.float_bounds import _values
+from tabular.certificates.given import regularizer_of
 from tabular.certificates.model import Doubled
-from tabular.certificates.pieces import Piece, total_reward_piece
 from tabular.certificates.refinement import refine
 from tabular.errors import TabularError
 from tabular.exact_model import ExactModel, reduced
-from tabular.regularizers import Hard, checked
+from tabular.regularizers import KL, Hard, Shannon, ShannonKL
 
 
-def rational_certificate(mdp: Any, solution: Any, *, gap: float | None = None) -> dict[str, Any]:
+def rational_certificate(
+    mdp: Any, solution: Any, *, regularizer: Any = None, gap: float | None = None
+) -> dict[str, Any]:
     """A proof of ``V_lo <= V* <= V_hi`` for the exact model, for ``tabular.checker.check``; JSON-able.
 
     Parameters
     ----------
-    mdp : MDP without regulariser.
+    mdp : MDP.
     solution : Solution, or (S,) values near ``V*``.
+    regularizer : None, Shannon, KL or ShannonKL: then ``V*`` is the regularised optimal value, with the weights'
+        float values and the reference's rows over their exact sums. By default that of the solution.
     gap : how far apart ``V_lo`` and ``V_hi`` may be, about; by default 2^-50 of the values' scale. It is
         wider where refinement is.
 
-    Returns ------- dict with ``format``, ``version``, ``states``, ``gamma``, ``pairs`` ([s, a, R, end
-    weight, [[t, weight], ...]]), ``V_lo``, ``V_hi`` (rationals as strings), ``model`` (content hash). With
-    ``gamma = 1`` and zero-reward end components the pairs are those of the quotient, and ``state_of`` says
-    where each state of the model went.
+    Returns
+    -------
+    dict with ``format``, ``version``, ``states``, ``gamma``, ``pairs`` ([s, a, R, end weight, [[t, weight], ...]]),
+    ``V_lo``, ``V_hi`` (rationals as strings), ``model`` (content hash); ``regularizer`` (``tau``, ``lam``, and
+    ``reference``: a weight for each pair, or None) where there is one; ``component`` (a state of the zero-reward end
+    component that each state is in, else itself) where ``gamma = 1`` and there are any.
 
     Raises
     ------
-    TabularError where no certificate is found (too large, improper), or numbers exceed the checker's limits.
+    TabularError where no certificate is found (too large, improper, or one's own regulariser), or numbers exceed the
+    checker's limits. ValueError where the solution's regulariser is not the one given.
     """
-    if getattr(solution, "info", {}).get("regularizer") is not None and not isinstance(
-        checked(solution.info["regularizer"], mdp.mask), Hard
-    ):
-        raise TabularError("a regularised value is no rational: see certify")
-    V = _values(getattr(solution, "V", solution), mdp.S)
-    piece = Piece(mdp, None, np.arange(mdp.S), None)
-    if mdp.gamma_exact == 1:
-        piece, lo, hi = _total(mdp, V, gap)
-    else:
-        lo, hi = _discounted(mdp, V, gap)
-    exact = piece.exact if piece.exact is not None else mdp.exact()
+    expect(mdp, "rational_certificate", "MDP")
+    if gap is not None:
+        positive(gap, "gap", "in the unit of the rewards")
+    regularizer = regularizer_of(solution, regularizer, mdp.mask)
+    if not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+        raise TabularError(f"no certificate was found: the checker does not know {type(regularizer).__name__}")
+    V = _values(solution, mdp.S)
+    exact = mdp.exact()
     certificate = {
         "format": checker.FORMAT,
         "version": checker.VERSION,
@@ -61,15 +67,30 @@ def rational_certificate(mdp: Any, solution: Any, *, gap: float | None = None) -
         "states": exact.S,
         "gamma": str(exact.gamma),
         "pairs": _pairs(exact),
-        "V_lo": [str(x) for x in lo],
-        "V_hi": [str(x) for x in hi],
     }
-    if piece.quotient is not None:
-        certificate["state_of"] = piece.state_of.tolist()
-    verdict = checker.check(certificate)
-    if not verdict.accepted:
-        raise TabularError(f"no certificate was found: {verdict.reason}")
-    return certificate
+    if not isinstance(regularizer, Hard):
+        certificate["regularizer"] = _weights(regularizer, exact.mask)
+    bounds = _total if mdp.gamma_exact == 1 else _discounted
+    for widening in (1, 8, 64):
+        certificate |= bounds(mdp, V, regularizer, gap, widening)
+        verdict = checker.check(certificate)
+        if verdict.accepted:
+            return certificate
+    raise TabularError(f"no certificate was found: {verdict.reason}")
+
+
+def _weights(regularizer: Any, mask: np.ndarray) -> dict[str, Any]:
+    """The regulariser in exact numbers."""
+    tau, lam = (Fraction(getattr(regularizer, name, 0.0)) for name in ("tau", "lam"))
+    out: dict[str, Any] = {"tau": str(tau), "lam": str(lam), "reference": None}
+    if lam:
+        out["reference"] = []
+        for s in range(len(mask)):
+            row = [Fraction(x) for x in regularizer.reference[s, mask[s]].tolist()]
+            unit = lcm(*(x.denominator for x in row))
+            weights, _ = reduced([int(x * unit) for x in row], 0)
+            out["reference"] += [str(w) for w in weights]
+    return out
 
 
 def _pairs(m: ExactModel) -> list[list[Any]]:
@@ -98,9 +119,13 @@ def _rounded(h: np.ndarray, low: np.ndarray, off: Fraction, k: int, up: bool) ->
     return out
 
 
-def _discounted(mdp: Any, V: np.ndarray, gap: float | None) -> tuple[list[Fraction], list[Fraction]]:
-    h, low, bound = refine(mdp, V)
-    c = float(bound.max())
+def _bounds(lo: list[Fraction], hi: list[Fraction]) -> dict[str, Any]:
+    return {"V_lo": [str(x) for x in lo], "V_hi": [str(x) for x in hi]}
+
+
+def _discounted(mdp: Any, V: np.ndarray, regularizer: Any, gap: float | None, widening: int) -> dict[str, Any]:
+    h, low, bound = refine(mdp, V, regularizer)
+    c = float(bound.max()) * widening
     if not np.isfinite(c):
         raise TabularError("no certificate was found: the model is too large to refine, or its values overflow")
     scale = max(float(np.abs(h).max()), float(np.abs(mdp.rewards).max()), 2.0**-1000)
@@ -108,28 +133,30 @@ def _discounted(mdp: Any, V: np.ndarray, gap: float | None) -> tuple[list[Fracti
     least = float(Doubled(mdp).gap_lo[mdp.mask].min())
     k = _grid(max(target, 4 * c) * least / 16)
     eta = 2 * Fraction(1, 2) ** k / Fraction(least) + Fraction(c)
-    return _rounded(h, low, -eta, k, False), _rounded(h, low, eta, k, True)
+    return _bounds(_rounded(h, low, -eta, k, False), _rounded(h, low, eta, k, True))
 
 
-def _total(mdp: Any, V: np.ndarray, gap: float | None) -> tuple[Piece, list[Fraction], list[Fraction]]:
-    from tabular.certificates.total import bracket, solve_total
+def _total(mdp: Any, V: np.ndarray, regularizer: Any, gap: float | None, widening: int) -> dict[str, Any]:
+    from tabular.certificates.total import bracket, bracketed
 
-    piece = total_reward_piece(mdp)
-    start = np.zeros(piece.mdp.S)
-    start[piece.state_of] = V
-    found = solve_total(piece, start, Hard())
-    both = None if found is None else bracket(*found)
-    if found is None or both is None:
+    found = bracketed(mdp, V, regularizer)
+    if found is None:
         raise TabularError(
             "no certificate was found: the model is too large, or has an end component of non-negative gain"
         )
-    (ux, uy), (wx, wy), delta = both
-    width = float(((wx - ux) + (wy - uy)).max())
-    scale = max(float(np.abs(wx).max()), float(np.abs(mdp.rewards).max()), 2.0**-1000)
+    width = float((found.above[0] - found.below[0]).max()) + float((found.above[1] - found.below[1]).max())
+    scale = max(float(np.abs(found.above[0]).max()), float(np.abs(mdp.rewards).max()), 2.0**-1000)
     target = scale * 2.0**-50 if gap is None else float(gap)
-    if 2 * width < target:  # a wider bracket has shorter numbers
-        wider = bracket(*found, delta=delta * target / (2 * width))
+    (ux, uy), (wx, wy), delta = found.below, found.above, found.delta
+    stretch = max(float(widening), target / (2 * width) if 2 * width < target else 1.0)
+    if stretch > 1:  # a wider bracket has shorter numbers
+        wider = bracket(*found.found, delta=delta * stretch)
         if wider is not None:
             (ux, uy), (wx, wy), delta = wider
-    k = _grid(delta / 8)
-    return piece, _rounded(ux, uy, Fraction(0), k, False), _rounded(wx, wy, Fraction(0), k, True)
+    k, at = _grid(delta / 8), found.piece.state_of.tolist()
+    lo, hi = _rounded(ux, uy, Fraction(0), k, False), _rounded(wx, wy, Fraction(0), k, True)
+    out = _bounds([lo[q] for q in at], [hi[q] for q in at])
+    if found.piece.quotient is not None:
+        first: dict[int, int] = {}
+        out["component"] = [first.setdefault(q, s) for s, q in enumerate(at)]
+    return out

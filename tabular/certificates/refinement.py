@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from tabular._border import expect
+from tabular._resolvent import SUMS_ONLY, sums_only, system, undamped
 from tabular._rounding import U
 from tabular.certificates import balls
-from tabular.certificates.doubled import down, loss, tree_sum, two_product, two_sum, up
+from tabular.certificates.doubled import UNDERFLOW, down, loss, tree_sum, two_product, two_sum, up
 from tabular.certificates.float_bounds import (
     _values,
     action_gaps,
@@ -25,8 +27,9 @@ from tabular.certificates.float_bounds import (
     span_rows,
     support_of,
 )
+from tabular.certificates.given import regularizer_of
 from tabular.certificates.model import Doubled
-from tabular.regularizers import Hard, checked
+from tabular.regularizers import Hard
 
 STATES = 1500  # direct solves beyond this take seconds; iterative ones take over
 ENTRIES = 10_000_000  # transitions beyond which a residual in doubled precision takes more than a second
@@ -76,6 +79,7 @@ class Residual:
         rad = error * 1.01 + A * (
             loss(self.model.A, 2.0 + self.second) + (12 + 4 * self.second) * U * U + self.pi_error
         )
+        rad = rad + 4 * self.model.A * UNDERFLOW
         if self.omega is not None:
             oh, ol, oe = self.omega
             with np.errstate(invalid="ignore"):
@@ -116,22 +120,21 @@ def _policy_lift(pi: np.ndarray) -> tuple[np.ndarray, float, float]:
 
 
 def solver(model: Doubled, policy: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Approximate inverse of ``I - gamma P_pi`` in float64; None where it is singular. ``policy`` is (S,)
-    or (S, A).
-    """
+    """Approximate inverse of ``I - gamma P_pi`` in float64; None where it is singular. ``policy`` is (S,) or (S, A)."""
     mdp, S, A = model.mdp, model.S, model.A
     if policy.ndim == 1:
         index, policy = policy, np.zeros((S, A))
         policy[np.arange(S), index] = 1.0
+    end = (policy * mdp.end).sum(axis=1)
     try:
-        if mdp.is_sparse and S > 300:
-            from scipy.sparse import csr_matrix, identity
+        if mdp.is_sparse and S > SUMS_ONLY:
+            from scipy.sparse import csr_matrix
 
             owner = np.repeat(np.arange(S * A), np.diff(mdp.P.indptr))
             weight = policy.ravel()[owner] * mdp.P.data
             keep = weight > 0
-            M = csr_matrix((weight[keep], (owner[keep] // A, mdp.P.indices[keep])), shape=(S, S))
-            M = identity(S, format="csr") - mdp.gamma * M
+            P_pi = csr_matrix((weight[keep], (owner[keep] // A, mdp.P.indices[keep])), shape=(S, S))
+            M = system(P_pi, mdp.gamma, end)
             if S > STATES:
                 return _krylov(M)
             from scipy.sparse.linalg import splu
@@ -139,7 +142,10 @@ def solver(model: Doubled, policy: np.ndarray) -> Callable[[np.ndarray], np.ndar
             return splu(M.tocsc()).solve
         from tabular.reference.numpy_ops import policy_matrix
 
-        M = np.eye(S) - mdp.gamma * policy_matrix(mdp.P, policy, S, A)
+        P_pi = policy_matrix(mdp.P, policy, S, A)
+        if S <= SUMS_ONLY and undamped(mdp.gamma, S):
+            return sums_only(P_pi, mdp.gamma, end)
+        M = system(P_pi, mdp.gamma, end)
         return _krylov(M) if S > STATES else np.linalg.inv(M).__matmul__
     except (np.linalg.LinAlgError, RuntimeError):  # singular: as NumPy and as SuperLU say it
         return None
@@ -276,14 +282,16 @@ def refined(
 
 
 def refine(mdp: Any, V: Any, regularizer: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``(V_hi, V_lo, bound)`` with ``|V* - (V_hi + V_lo)| <= bound`` for the exact model, all (S,).
+    """``(V_hi, V_lo, bound)`` with ``|V* - (V_hi + V_lo)| <= bound`` for the exact model, all (S,); ``V`` is (S,)
+    or a ``Solution``, whose regulariser is taken where None is given.
 
     ``V_hi`` is the sum correctly rounded: where ``bound`` is far below its ulp, ``V_hi`` is the float
     nearest to ``V*`` except within ``bound`` of a midpoint. Bounds are infinite where the model is too
     large (ten million transitions; with a regulariser 40,000 pairs), the values overflow, or, with ``gamma
     = 1``, nothing is certified. Cost: a few solves, and for each about 40 backups.
     """
-    regularizer = checked(regularizer, mdp.mask)
+    expect(mdp, "refine", "MDP")
+    regularizer = regularizer_of(V, regularizer, mdp.mask)
     V = _values(V, mdp.S)
     if mdp.gamma_exact == 1:
         from tabular.certificates.total import refine_total

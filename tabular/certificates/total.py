@@ -31,14 +31,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tabular import _border as border
 from tabular._rounding import U as UNIT
 from tabular.certificates.doubled import down, two_sum, up
-from tabular.certificates.float_bounds import Pair, _policy, _values, gap_certificate
+from tabular.certificates.float_bounds import Pair, _values, gap_certificate
+from tabular.certificates.given import policy_of, regularizer_of
 from tabular.certificates.lift import lift_change
 from tabular.certificates.model import Doubled
+from tabular.certificates.nothing import exactly, grounded_model, stays, worthless
 from tabular.certificates.pieces import Piece, total_reward_piece
 from tabular.certificates.refinement import Residual, affordable, newton, solver
-from tabular.regularizers import Hard, checked
+from tabular.regularizers import Hard
 from tabular.solution import Certificate
 
 REFERENCE = "strict super- and subsolution of the total-reward backup (Bertsekas and Tsitsiklis 1991)"
@@ -134,16 +137,16 @@ class Bracketed(NamedTuple):
 
 def bracketed(mdp: Any, V: np.ndarray, regularizer: Any, pi: np.ndarray | None = None) -> Bracketed | None:
     """The bracket of ``V*`` or ``V^pi``; None where there is none."""
-    identity = Piece(mdp, None, np.arange(mdp.S), None)
     hard = isinstance(regularizer, Hard)
-    if not hard:
-        piece = identity
-    elif pi is None:
+    if hard and pi is None:
         piece = total_reward_piece(mdp)
-    elif ((pi == 0) | (pi == 1)).all():  # the optimal value of the model that has only these pairs
+    elif hard and pi is not None and ((pi == 0) | (pi == 1)).all():  # the optimal value of the model of these pairs
         piece, pi = total_reward_piece(mdp, pi == 1), None
     else:
-        piece = identity
+        nothing = worthless(mdp, regularizer)
+        if pi is not None and not stays(pi, regularizer, mdp.mask, nothing):
+            return None  # Omega is infinite
+        piece = Piece(grounded_model(mdp, nothing) if nothing.any() else mdp, None, np.arange(mdp.S), None)
     n = piece.mdp.S
     start = np.zeros(n)
     start[piece.state_of] = V
@@ -205,24 +208,28 @@ def certify_total(mdp: Any, V: Any, pi: Any = None, *, regularizer: Any = None) 
     None is found for models beyond the limits of ``refine``, where an end component with non-zero rewards
     has non-negative gain (the value is infinite or undefined), or where the expected time to the end
     approaches 1e13 steps. A deterministic policy that stays for ever in zero-reward pairs has a value; a
-    stochastic one that may do so is not certified. With a regulariser nothing is collapsed. "V*(floats) - V*"
-    is infinite where anything was collapsed.
+    stochastic one that may do so is certified only where all pairs there are such. With a regulariser nothing is
+    collapsed, but a state without choice and reward, like an absorbing goal, is worth nothing. "V*(floats) - V*" is
+    infinite where anything was collapsed.
     """
+    border.expect(mdp, "certify_total", "MDP")
     if mdp.gamma_exact != 1:
         raise ValueError(f"gamma is {mdp.gamma}: certify_total is for gamma = 1")
-    regularizer = checked(regularizer, mdp.mask)
+    regularizer, pi = regularizer_of(V, regularizer, mdp.mask), policy_of(V, pi)
     V = _values(V, mdp.S)
     found = bracketed(mdp, V, regularizer)
-    star = _distance(found, V)
+    nothing = worthless(mdp, regularizer)
+    star = exactly(_distance(found, V), V, nothing)
     out = {"V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE)}
-    lift = lift_error_total(found)
+    lift = 0.0 if nothing.all() else lift_error_total(found)
     out["V*(floats) - V*"] = Certificate("V*(floats) - V*", "sup", -lift, lift, REFERENCE)
     if pi is not None:
-        pi = _policy(pi, mdp.mask)
+        pi = border.policy(pi, mdp.mask)
         try:
             own = _distance(bracketed(mdp, V, regularizer, pi), V)
         except NotImplementedError:  # Omega of a given policy is unknown
             return out
+        own = exactly(own, V, nothing & stays(pi, regularizer, mdp.mask, nothing))
         out["V - V^pi"] = Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE)
         out["max(V* - V^pi)"] = gap_certificate(star, own)
     return out

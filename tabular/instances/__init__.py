@@ -6,7 +6,7 @@ same for ever.
 
 from tabular.instances.bandits import bandits
 from tabular.instances.chains import chain
-from tabular.instances.extremal import hidden_path, self_loops, two_armed
+from tabular.instances.extremal import hidden_path, self_loops, switches, two_armed, wrong_turns
 from tabular.instances.family import Family, raw_integers
 from tabular.instances.garnet import garnet, garnet_sparse
 from tabular.instances.gridworld import gridworld, render
@@ -17,6 +17,7 @@ from tabular.instances.random_models import (
     proper,
     random_endings,
     random_masks,
+    random_masks_endings,
 )
 
 __all__ = [
@@ -33,8 +34,11 @@ __all__ = [
     "proper",
     "random_endings",
     "random_masks",
+    "random_masks_endings",
     "raw_integers",
     "render",
     "self_loops",
+    "switches",
     "two_armed",
+    "wrong_turns",
 ]

@@ -76,3 +76,49 @@ def _hidden_path(tape: Tape, S: int, A: int, gamma: Any) -> MDPBatch:
     R = np.zeros((tape.n, S, A))
     np.put_along_axis(R[:, S - 1], on[:, S - 1], 1.0, axis=-1)
     return parts.assembled(tape, w, 1, R, parts.draw_discounts(tape, gamma), tape.key)
+
+
+def wrong_turns() -> Family:
+    """Two states, of which the second is worthless and absorbing (arm 1 costs 1 there); in the first, arm 0 stays, at a
+    cost of ``gamma`` or of ``gamma - 2**-10`` (a coin says), and arm 1 leads to the second, at no cost. ``gamma = 1 -
+    2**-j``, j = 1 ... 9.
+
+    ``V*`` is zero. Values ``(1/2, -1/2)``, wrong by 1/2, make both arms look alike, or staying a little better. Who stays
+    for ever loses the cost over ``1 - gamma``: the loss of a greedy policy, ``2 gamma / (1 - gamma)`` times the error of
+    the values, is attained.
+    """
+    return Family("wrong_turns", 1, {}, _wrong_turns)
+
+
+def _wrong_turns(tape: Tape) -> MDPBatch:
+    n = tape.n
+    gamma = 1.0 - 0.5 ** (tape.integers("j", (), 9) + 1)
+    w = np.zeros((n, 2, 2, 2), dtype=np.int64)
+    w[:, :, :, 1] = 1
+    w[:, 0, 0] = (1, 0)
+    R = np.zeros((n, 2, 2))
+    R[:, 0, 0] = tape.integers("less", (), 2) / 1024 - gamma
+    R[:, 1, 1] = -1.0
+    return parts.assembled(tape, w, 1, R, gamma, tape.key)
+
+
+def switches(S: int, A: int, *, gamma: Any = None) -> Family:
+    r"""Each pair stays, or goes on to the next state (from the last to the first), by a coin; state 0 pays 1 a step, all
+    others pay -1.
+
+    Two members differ in their transitions alone, and by as much as rows can. Where state 0 stays in one, and in the
+    other leaves for a state that stays, what a small change of the transitions does to the value is what the
+    simulation lemma says, with equality.
+    """
+    given = parts.row_sizes(S, A) | {"gamma": parts.discounts(gamma)}
+    return Family("switches", 1, given, _switches)
+
+
+def _switches(tape: Tape, S: int, A: int, gamma: Any) -> MDPBatch:
+    on = tape.integers("on", (S, A, 1), 2)
+    to = (np.arange(S)[:, None, None] + on) % S
+    w = np.zeros((tape.n, S, A, S), dtype=np.int64)
+    np.put_along_axis(w, to, 1, axis=-1)
+    R = np.full((tape.n, S, A), -1.0)
+    R[:, 0] = 1.0
+    return parts.assembled(tape, w, 1, R, parts.draw_discounts(tape, gamma), tape.key)

@@ -97,6 +97,8 @@ def gridworld(
 
 def map_cells(rows: str | Sequence[str]) -> dict[tuple[int, int], str]:
     """Signs by (row, column), in reading order; ModelError for a ragged or empty map or an unknown sign."""
+    if not isinstance(rows, (str, list, tuple)):
+        raise TypeError(f"the map is {type(rows).__name__}: expected text, or a list of its rows")
     lines = [x.strip() for x in rows.strip().splitlines()] if isinstance(rows, str) else [str(x) for x in rows]
     if not lines or not lines[0]:
         check.fail("the map is empty")

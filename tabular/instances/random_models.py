@@ -22,6 +22,13 @@ def random_endings(S: int, A: int, *, gamma: Any = None, resolution: int = RESOL
 
 
 def _random_endings(tape: Tape, S: int, A: int, gamma: Any, resolution: int) -> MDPBatch:
+    w, end = _ending_weights(tape, S, A, resolution)
+    R = parts.draw_rewards(tape, S, A)
+    return parts.assembled(tape, w, resolution, R, parts.draw_discounts(tape, gamma), tape.key, end_weights=end)
+
+
+def _ending_weights(tape: Tape, S: int, A: int, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """(n, S, A, S) weights and (n, S, A) end weights; where a pair may not end, another state has that weight."""
     w = parts.spacings(tape, (S, A), S + 1, resolution)
     end, w = w[..., -1].copy(), np.ascontiguousarray(w[..., :-1])
     stays = tape.integers("may end", (S, A), 2) == 0
@@ -29,8 +36,7 @@ def _random_endings(tape: Tape, S: int, A: int, gamma: Any, resolution: int) -> 
     moved = np.take_along_axis(w, to[..., None], axis=-1)[..., 0] + np.where(stays, end, 0)
     np.put_along_axis(w, to[..., None], moved[..., None], axis=-1)
     end[stays] = 0
-    R = parts.draw_rewards(tape, S, A)
-    return parts.assembled(tape, w, resolution, R, parts.draw_discounts(tape, gamma), tape.key, end_weights=end)
+    return w, end
 
 
 def proper(S: int, A: int, *, gamma: Any = 1.0, resolution: int = RESOLUTION) -> Family:
@@ -62,11 +68,30 @@ def random_masks(
 
 
 def _random_masks(tape: Tape, S: int, A: int, successors: int | None, gamma: Any, resolution: int) -> MDPBatch:
-    mask = tape.integers("mask", (S, A), 2) == 1
-    np.put_along_axis(mask, tape.integers("kept", (S, 1), A), True, axis=-1)
+    mask = _mask(tape, S, A)
     w = garnet_weights(tape, S, A, successors, resolution)
     R = parts.draw_rewards(tape, S, A)
     return parts.assembled(tape, w, resolution, R, parts.draw_discounts(tape, gamma), tape.key, mask=mask)
+
+
+def _mask(tape: Tape, S: int, A: int) -> np.ndarray:
+    """(n, S, A) whether a pair is available: each by a coin, and one of each state for certain."""
+    mask = tape.integers("mask", (S, A), 2) == 1
+    np.put_along_axis(mask, tape.integers("kept", (S, 1), A), True, axis=-1)
+    return mask
+
+
+def random_masks_endings(S: int, A: int, *, gamma: Any = None, resolution: int = RESOLUTION) -> Family:
+    """Both: pairs that may be unavailable, as in ``random_masks``, and may end the process, as in ``random_endings``."""
+    given = parts.row_sizes(S, A, resolution) | {"gamma": parts.discounts(gamma), "resolution": resolution}
+    return Family("random_masks_endings", 1, given, _random_masks_endings)
+
+
+def _random_masks_endings(tape: Tape, S: int, A: int, gamma: Any, resolution: int) -> MDPBatch:
+    mask = _mask(tape, S, A)
+    w, end = _ending_weights(tape, S, A, resolution)
+    R, discount = parts.draw_rewards(tape, S, A), parts.draw_discounts(tape, gamma)
+    return parts.assembled(tape, w, resolution, R, discount, tape.key, end_weights=end, mask=mask)
 
 
 def deterministic(S: int, A: int, *, gamma: Any = None) -> Family:

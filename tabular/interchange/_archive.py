@@ -28,7 +28,7 @@ HEADER = "header"
 LARGEST_HEADER = 2**26
 LARGEST_NPY_HEADER = 2**12
 LARGEST_BYTES = 2**31
-JSON_FACTOR = 16  # memory of parsed JSON beside its bytes
+JSON_FACTOR = 32  # memory of parsed JSON beside its bytes
 
 _BROKEN = (
     zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, OverflowError,
@@ -104,14 +104,18 @@ class Archive:
             refuse("the header is no JSON object")
         return value
 
-    def expect(self, shapes: Mapping[str, tuple[np.dtype, tuple[int, ...] | None]]) -> dict[str, np.ndarray]:
-        """All other members, which must be exactly these; shape None: one axis of any length."""
+    def expect(
+        self, shapes: Mapping[str, tuple[np.dtype, tuple[int, ...] | None]], more: int = 0
+    ) -> dict[str, np.ndarray]:
+        """All other members, which must be exactly these; shape None: one axis of any length. ``more`` bytes are needed
+        for what is made of them.
+        """
         wanted = {f"{name}.npy" for name in (HEADER, *shapes)}
         if missing := sorted(wanted - set(self.members)):
             refuse(f"member {missing[0]!r} is missing")
         if foreign := sorted(set(self.members) - wanted):
             refuse(f"member {foreign[0]!r} does not belong to this model")
-        need = 0
+        need = more
         for name, (dtype, shape) in shapes.items():
             size = self._info(name).file_size
             if shape is None:

@@ -12,10 +12,12 @@ import os
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
 from tabular import _validate as check
 from tabular.batch import MDPBatch
 from tabular.errors import FormatError
@@ -25,6 +27,7 @@ from tabular.interchange._archive import LARGEST_BYTES, Archive, from_json, refu
 from tabular.mdp import CSR, MDP
 
 FORMAT, VERSION = "tabular-model", 1
+LARGEST_UNIT = 2**16  # bits of the common denominator of a distribution: sums of longer ones take minutes
 
 _F8, _I8, _I4, _B1, _U1 = (np.dtype(x) for x in ("<f8", "<i8", "<i4", "|b1", "|u1"))
 _FRACTION = re.compile(r"(-?[0-9]{1,4300})(?:/([0-9]{1,4300}))?", re.ASCII)
@@ -36,8 +39,7 @@ def save(path: str | os.PathLike[str], model: MDP | FiniteHorizonMDP | MDPBatch)
     TypeError for anything else; FormatError for integers of more than 4300 digits; OSError from the file
     system.
     """
-    if not isinstance(model, (MDP, FiniteHorizonMDP, MDPBatch)):
-        raise TypeError(f"{type(model).__name__} is no model: expected MDP, FiniteHorizonMDP or MDPBatch")
+    border.expect(model, "save", "MDP", "FiniteHorizonMDP", "MDPBatch")
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -86,12 +88,13 @@ def load(path: str | os.PathLike[str], *, max_bytes: int = LARGEST_BYTES) -> MDP
     FormatError for a file that is no such archive, with the member and what is wrong with it; ModelError for
     numbers that are no model; OSError from the file system.
     """
+    border.count(max_bytes, "max_bytes")
     with open(path, "rb") as file:
         archive = Archive(file, max_bytes)
         header = archive.header()
         if header.get("format") != FORMAT:
             refuse(f"the header names the format {header.get('format')!r}: expected {FORMAT!r}")
-        if header.get("version") != VERSION:
+        if type(header.get("version")) is not int or header["version"] != VERSION:
             refuse(f"version {header.get('version')!r} of the format is unknown: this release reads {VERSION}")
         readers: dict[str, Callable[..., MDP | FiniteHorizonMDP | MDPBatch]]
         readers = {"mdp": _load_mdp, "finite_horizon": _load_horizon, "batch": _load_batch}
@@ -165,6 +168,13 @@ def _wanted(info: dict[str, Any], S: int, A: int, prefix: str) -> dict[str, tupl
     return {prefix + key: x for key, x in out.items()}
 
 
+def _more(info: dict[str, Any], S: int, A: int) -> int:
+    """Bytes of a model beyond its arrays: weights are integers and fractions of Python's, and become rows."""
+    if not info["weights"]:
+        return 0
+    return 256 * S * A + (0 if info["sparse"] else 8 * S * S * A)
+
+
 def _take(
     info: dict[str, Any],
     arrays: dict[str, np.ndarray],
@@ -180,7 +190,8 @@ def _take(
     exact = from_json(get["exact"], f"{prefix}exact") if info["exact"] else {"weights": None, "R": None, "rho": None}
     if not isinstance(exact, dict) or set(exact) != {"weights", "R", "rho"}:
         refuse(f"{prefix}exact holds no weights, R and rho")
-    R_exact, rho_exact = (_fractions(exact[key], n, f"{prefix}exact {key}") for key, n in (("R", S * A), ("rho", S)))
+    R_exact = _fractions(exact["R"], S * A, f"{prefix}exact R")
+    rho_exact = _fractions(exact["rho"], S, f"{prefix}exact rho", sums=True)
     if rho_exact is not None and rho is None:
         refuse(f"{prefix}exact has a start distribution, the header none")
     if info["weights"]:
@@ -210,7 +221,7 @@ def _load_mdp(archive: Archive, header: dict[str, Any]) -> MDP:
     S, A, name, gamma = _size(header, "S"), _size(header, "A"), _field(header, "name", str), _gamma(header)
     info = _field(header, "stage", dict)
     labels = {key: _names(header, key) for key in ("state_labels", "action_labels")}
-    arrays = archive.expect(_wanted(info, S, A, ""))
+    arrays = archive.expect(_wanted(info, S, A, ""), _more(info, S, A))
     return _take(info, arrays, "", gamma, (S, A), name=name, **labels)
 
 
@@ -231,9 +242,9 @@ def _load_horizon(archive: Archive, header: dict[str, Any]) -> FiniteHorizonMDP:
         wanted["rho"] = (_F8, (S,))
     for j, info in enumerate(stages):
         wanted |= _wanted(info, S, A, f"{j}.")
-    arrays = archive.expect(wanted)
+    arrays = archive.expect(wanted, sum(_more(info, S, A) for info in stages))
     models = tuple(_take(info, arrays, f"{j}.", gamma, (S, A)) for j, info in enumerate(stages))
-    rho_exact = _fractions(header.get("rho_exact"), S, "rho_exact")
+    rho_exact = _fractions(header.get("rho_exact"), S, "rho_exact", sums=True)
     rho = arrays.get("rho") if rho_exact is None else np.array(rho_exact, dtype=object)
     if rho is not None:
         rho, rho_exact = check.check_distribution(rho, S)
@@ -302,12 +313,20 @@ def _fraction(text: Any, name: str) -> Fraction:
     return Fraction(int(match[1]), int(match[2] or 1))
 
 
-def _fractions(values: Any, n: int, name: str) -> list[Fraction] | None:
+def _fractions(values: Any, n: int, name: str, sums: bool = False) -> list[Fraction] | None:
+    """A list of ``n`` fractions; where they will be summed, their common denominator is bounded."""
     if values is None:
         return None
     if not isinstance(values, list) or len(values) != n:
         refuse(f"{name} is no list of {n} fractions")
-    return [_fraction(x, f"{name}[{i}]") for i, x in enumerate(values)]
+    out = [_fraction(x, f"{name}[{i}]") for i, x in enumerate(values)]
+    if sums:
+        unit = 1
+        for x in out:
+            unit = lcm(unit, x.denominator)
+            if unit.bit_length() > LARGEST_UNIT:
+                refuse(f"{name} has a common denominator of more than {LARGEST_UNIT} bits")
+    return out
 
 
 def _weights(values: Any, lengths: tuple[int, ...], name: str) -> list[list[int]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
 from tabular import _validate as check
 from tabular._backups import Backups
 from tabular.errors import NotConverged
@@ -31,8 +33,8 @@ def finish(
     """The solution that belongs to ``iterate.V``, its policy greedy unless one is given.
 
     The certificate has the last word: within the tolerance is ``CONVERGED``; a loop that met its criterion
-    while the bound stays above the tolerance stands at the ``ROUNDING_FLOOR``. Where nothing could be
-    certified (``error_bound`` is ``inf``: a regulariser without enclosures) the loop's own criterion stands.
+    while the bound stays above the tolerance stands at the ``ROUNDING_FLOOR``, and is ``UNCERTIFIED`` where
+    there is no bound (``error_bound`` is ``inf``: a regulariser without enclosures, a model too large).
     """
     V, status = iterate.V, iterate.status
     if not np.isfinite(V).all():
@@ -43,28 +45,31 @@ def finish(
         status = Status.NONFINITE
     if status is Status.NONFINITE:
         pi, log_pi = policy or (np.full((b.S, b.A), np.nan), np.full((b.S, b.A), np.nan))
-        return Solution(V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {})
+        return Solution(
+            V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {}, regularizer=b.given
+        )
     pi, log_pi = policy or b.policy(Q)
     allowed = tol * scale(b.reward_scale, V)
     certificates, model_error = certified(b, V, pi, allowed)
     solution = Solution(
-        V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}
+        V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}, b.given
     )
-    return _judged(solution, allowed)
+    return judged(solution, allowed)
 
 
-def _judged(solution: Solution, allowed: float) -> Solution:
-    status = solution.status
-    if solution.error_bound <= allowed:
+def judged(solution: Solution, allowed: float) -> Solution:
+    """With the status that the certificates allow."""
+    status, bound = solution.status, solution.error_bound
+    if bound <= allowed:
         status = Status.CONVERGED
-    elif status is Status.CONVERGED and np.isfinite(solution.error_bound):
-        status = Status.ROUNDING_FLOOR
-    return Solution(**(solution.asdict() | {"status": status}))
+    elif status in (Status.CONVERGED, Status.ROUNDING_FLOOR):
+        status = Status.ROUNDING_FLOOR if np.isfinite(bound) else Status.UNCERTIFIED
+    return replace(solution, status=status)
 
 
 def scale(rewards: float, V: np.ndarray) -> float:
-    """What a tolerance is relative to."""
-    return max(rewards, float(np.abs(V).max()))
+    """What a tolerance is relative to: not zero, so that a bound of a few subnormal numbers is below it."""
+    return max(rewards, float(np.abs(V).max()), 2.0**-1000)
 
 
 def certified(b: Backups, V: np.ndarray, pi: np.ndarray, allowed: float) -> tuple[dict[str, Certificate], float]:
@@ -97,17 +102,12 @@ def delivered(solution: Solution, throw: bool, tol: float) -> Solution:
     return solution
 
 
-def check_options(tol: Any, **counts: Any) -> None:
-    """ValueError for a tolerance that is not positive or a count below one; TypeError if it is no number."""
-    if isinstance(tol, bool) or not isinstance(tol, (int, float, np.integer, np.floating)):
-        raise TypeError(f"tol is {tol!r}: expected a number")
-    if not 0 < tol < np.inf:
-        raise ValueError(f"tol is {tol}: expected a positive number, relative to the largest value")
-    for name, n in counts.items():
-        if isinstance(n, bool) or not hasattr(n, "__index__"):
-            raise TypeError(f"{name} is {n!r}: expected an integer")
-        if n < 1:
-            raise ValueError(f"{name} is {n}: at least 1")
+def check_options(tol: Any, throw: Any, threads: Any, **counts: Any) -> None:
+    """ValueError for a tolerance that is not positive or a count below one; TypeError for other types."""
+    border.positive(tol, "tol", "relative to the largest value")
+    border.flag(throw, "throw")
+    for name, n in (counts if threads is None else {"threads": threads} | counts).items():
+        border.count(n, name)
 
 
 def start(b: Backups, V0: Any, pi0: Any) -> np.ndarray | None:

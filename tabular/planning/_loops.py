@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tabular._backups import Backups
+from tabular._backups import DENSE_SOLVE, Backups
 from tabular.solution import Status
 
 PATIENCE = 16
@@ -56,7 +56,7 @@ class Stop:
     Attributes
     ----------
     shift : what to add to ``TV`` at the end.
-    size : size of the numbers in the last backup.
+    size : size of the numbers in the last backup.  change : what the error is proportional to.
     """
 
     def __init__(self, b: Backups, tol: float, patience: int = PATIENCE) -> None:
@@ -64,6 +64,7 @@ class Stop:
         self.bounded = b.gamma * b.mass_max < 1.0
         self.by_span = self.bounded and b.equal_mass
         self.shift = self.size = 0.0
+        self.change = np.inf
         self._best, self._stale = np.inf, 0
         self._changes: list[float] = []
 
@@ -79,7 +80,7 @@ class Stop:
         b = self.b
         if not (np.isfinite(low) and np.isfinite(high)):
             return Status.NONFINITE
-        change = high - low if self.by_span else max(-low, high)
+        self.change = change = high - low if self.by_span else max(-low, high)
         if self.bounded:
             lo, hi = bracket(b, low, high)
             self.shift = 0.5 * lo + 0.5 * hi if self.by_span else 0.0
@@ -109,6 +110,7 @@ class Stop:
         return change * rate / (1.0 - rate) if rate < 1.0 else np.inf
 
 
+@np.errstate(over="ignore", invalid="ignore")  # ``Stop`` sees it
 def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
     """``V <- TV``."""
     stop = Stop(b, tol)
@@ -120,6 +122,7 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
     return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
     """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold."""
     stop = Stop(b, tol)
@@ -139,28 +142,37 @@ def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: 
     return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def newton_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
     """Regularised policy iteration: ``V <- V + (I - gamma P_pi)^-1 (TV - V)``, with ``pi`` the maximiser at
     ``V``.
 
     That is ``V^pi``, since ``T_pi V = TV``, and Newton's step for ``TV = V``; its residual form keeps the
-    digits.
+    digits. Where a step is cheap another one follows the one that met the tolerance, and the better of the
+    two is returned: with quadratic convergence all digits of floats are the price of one step.
     """
     stop = Stop(b, tol, patience=2)
+    met: tuple[float, Iterate] | None = None
     for k in range(1, max_iter + 1):
         Q, TV, low, high = b.backup(V)
         status = stop(TV, low, high)
         if status is None and b.gamma == 1.0 and max(-low, high) <= b.noise(stop.size):
             status = Status.ROUNDING_FLOOR
-        if status:
+        if met is not None:
+            better = status is not Status.NONFINITE and stop.change < met[0]
+            return Iterate(TV + stop.shift, Status.CONVERGED, k) if better else met[1]
+        if status is Status.CONVERGED and b.S <= DENSE_SOLVE and k < max_iter:
+            met = stop.change, Iterate(TV + stop.shift, status, k)
+        elif status:
             return Iterate(TV + stop.shift, status, k)
         try:
             V = V + stop.centred(b.solve(b.policy(Q)[0], stop.centred(TV - V)))
         except np.linalg.LinAlgError:
-            return Iterate(V, Status.NONFINITE, k)
+            return met[1] if met is not None else Iterate(V, Status.NONFINITE, k)
     return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def howard_loop(b: Backups, V: np.ndarray, actions: np.ndarray, max_iter: int) -> Iterate:
     """Policy iteration. An action is kept unless another one is better by more than rounding can feign.
 
@@ -172,7 +184,10 @@ def howard_loop(b: Backups, V: np.ndarray, actions: np.ndarray, max_iter: int) -
     Q = b.q(V)
     for k in range(1, max_iter + 1):
         try:
-            V = V + stop.centred(b.solve(actions, stop.centred(Q[states, actions] - V)))
+            if b.solves_closely:
+                V = b.solve(actions, b.mdp.rewards[states, actions])
+            else:
+                V = V + stop.centred(b.solve(actions, stop.centred(Q[states, actions] - V)))
         except np.linalg.LinAlgError:
             return Iterate(V, Status.NONFINITE, k, actions)
         Q = b.q(V)
@@ -180,6 +195,8 @@ def howard_loop(b: Backups, V: np.ndarray, actions: np.ndarray, max_iter: int) -
         left = own - V
         if not np.isfinite(left).all():
             return Iterate(V, Status.NONFINITE, k, actions)
+        if settled and b.solves_closely:
+            return Iterate(V, Status.CONVERGED, k, actions)
         if settled:  # one step of refinement for the policy that stays
             status = stop(TV, float((TV - V).min()), float((TV - V).max()))
             ok = status is not Status.NONFINITE

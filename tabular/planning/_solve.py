@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tabular._backups import DENSE_SOLVE
+from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
 from tabular.mdp import MDP
 from tabular.planning._finish import TOL
@@ -77,15 +78,11 @@ def solve(
     >>> solve(MDP([[[1.0], [1.0]]], [[1.0, 2.0]], 0.5)).V
     array([4.])
     """
-    if isinstance(mdp, FiniteHorizonMDP):
-        horizon = "finite"
-    elif isinstance(mdp, MDP):
-        horizon = "infinite"
-    else:
-        raise TypeError(f"solve takes an MDP or a FiniteHorizonMDP, not {type(mdp).__name__}")
+    expect(mdp, "solve", "MDP", "FiniteHorizonMDP")
+    horizon = "finite" if isinstance(mdp, FiniteHorizonMDP) else "infinite"
     if method == "auto":
-        method, why = _choice(mdp)
-    elif method in SOLVERS:
+        method, why = _choice(mdp, regularizer)
+    elif isinstance(method, str) and method in SOLVERS:
         why = "asked for by name"
     else:
         raise ValueError(f"method is {method!r}: expected 'auto' or one of {', '.join(map(repr, SOLVERS))}")
@@ -94,14 +91,12 @@ def solve(
     return SOLVERS[method].function(mdp, regularizer, tol=tol, throw=throw, why=why, **options)
 
 
-def _choice(mdp: MDP | FiniteHorizonMDP) -> tuple[str, str]:
+def _choice(mdp: MDP | FiniteHorizonMDP, regularizer: Any) -> tuple[str, str]:
     if isinstance(mdp, FiniteHorizonMDP):
         return "backward_induction", "a finite horizon is solved stage by stage, without iteration"
     if mdp.gamma <= FEW_SWEEPS and mdp.S > TINY:
         return "value_iteration", f"a discount of {mdp.gamma:g} shrinks the error fast: a few sweeps suffice"
     if mdp.S <= DENSE_SOLVE:
-        return (
-            "policy_iteration",
-            f"linear systems of {mdp.S} equations are cheap, and the answer is exact up to rounding",
-        )
+        steps = "the answer is exact" if regularizer is None else "its steps converge quadratically, to an answer exact"
+        return "policy_iteration", f"linear systems of {mdp.S} equations are cheap, and {steps} up to rounding"
     return "modified_policy_iteration", f"linear systems of {mdp.S} equations cost more than many sweeps"

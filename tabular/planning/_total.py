@@ -68,12 +68,16 @@ def _model(mdp: MDP, P: CSR, R: np.ndarray, mask: np.ndarray, end: np.ndarray) -
     return out if mdp.is_sparse or out.S * out.A * out.S > 4_000_000 else out.to_dense()
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def regularised_start(b: Backups, V: np.ndarray | None = None) -> np.ndarray:
     """The value of the maximiser at ``Q = 0``, where an entropy takes every action it may; that at ``V`` if better."""
     Q = np.where(b.mask, 0.0, -np.inf)
     pi = b.policy(Q)[0]
     # Omega(pi) = <pi, 0> - Omega*(0), since pi is the maximiser there.
-    first = b.solve(pi, (pi * b.mdp.rewards).sum(axis=1) + b.conjugate(Q))
+    try:
+        first = b.solve(pi, (pi * b.mdp.rewards).sum(axis=1) + b.conjugate(Q))
+    except np.linalg.LinAlgError:  # so slow to end that floats see no end
+        first = np.zeros(b.S)
     if V is None:
         return first
     Q, TV, _, _ = b.backup(V)

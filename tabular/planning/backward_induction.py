@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tabular._backups import Backups
+from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
-from tabular.planning._finish import TOL, check_options, delivered, is_dear, scale
+from tabular.planning._finish import TOL, check_options, delivered, is_dear, judged, scale
 from tabular.solution import Solution, Status
 
 
@@ -32,9 +33,8 @@ def backward_induction(
     relative to the largest reward or value and only names the result: rounding is the only error. Cost: H
     backups. Raises NotConverged (``NONFINITE``), ModelError, TypeError.
     """
-    if not isinstance(mdp, FiniteHorizonMDP):
-        raise TypeError(f"backward induction takes a FiniteHorizonMDP, not {type(mdp).__name__}")
-    check_options(tol)
+    expect(mdp, "backward_induction", "FiniteHorizonMDP")
+    check_options(tol, throw, threads)
     H, S, A = mdp.H, mdp.S, mdp.A
     stages = {id(m): Backups(m, regularizer, threads=threads) for m in map(mdp.stage, range(H))}
     V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
@@ -42,11 +42,14 @@ def backward_induction(
     V[H] = mdp.terminal
     for h in reversed(range(H)):
         b = stages[id(mdp.stage(h))]
-        Q[h] = b.q(V[h + 1])
-        V[h] = b.conjugate(Q[h])
+        with np.errstate(over="ignore", invalid="ignore"):  # the next line sees it
+            Q[h] = b.q(V[h + 1])
+            V[h] = b.conjugate(Q[h])
         if not np.isfinite(V[h]).all():
             V[:h], Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan, np.nan
-            failed = Solution(V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why)
+            failed = Solution(
+                V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why, regularizer=b.given
+            )
             return delivered(failed, throw, tol)
         pi[h], log_pi[h] = b.policy(Q[h])
     from tabular import certificates
@@ -57,8 +60,7 @@ def backward_induction(
     found = certificates.certify_finite(mdp, V, regularizer, pi, want=allowed if dear else None)
     model_error = float(found["V*(floats) - V*"].upper)
     solution = Solution(
-        V, Q, pi, log_pi, found, Status.CONVERGED, H, "backward induction", model_error=model_error, why=why
-    )
-    if allowed < solution.error_bound < np.inf:
-        solution = Solution(**(solution.asdict() | {"status": Status.ROUNDING_FLOOR}))
-    return solution
+        V, Q, pi, log_pi, found, Status.CONVERGED, H, "backward induction", model_error=model_error, why=why,
+        regularizer=b.given,
+    )  # fmt: skip
+    return judged(solution, allowed)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tabular._backups import Backups
+from tabular._border import expect
 from tabular.mdp import MDP
 from tabular.planning._finish import TOL, check_options, delivered, finish, start
 from tabular.planning._loops import Iterate, modified_loop, zeros
@@ -39,7 +40,8 @@ def modified_policy_iteration(
     (fewer where they have shrunk the change thirtyfold), O(S^2) or O(nnz of P_pi) each. With ``gamma = 1`` it
     starts, unless told otherwise, from the value of a policy that ends.
     """
-    check_options(tol, max_iter=max_iter, sweeps=sweeps)
+    expect(mdp, "modified_policy_iteration", "MDP")
+    check_options(tol, throw, threads, max_iter=max_iter, sweeps=sweeps)
     b = Backups(mdp, regularizer, threads=threads)
     V = start(b, V0, pi0)
     if mdp.gamma < 1.0:
@@ -61,4 +63,7 @@ def proper_value(inner: Backups, view: TotalReward) -> np.ndarray:
     if view.quotient is None:
         return regularised_start(inner)
     actions = view.quotient.proper_policy()
-    return inner.solve(actions, inner.mdp.rewards[np.arange(inner.S), actions])
+    try:
+        return inner.solve(actions, inner.mdp.rewards[np.arange(inner.S), actions])
+    except np.linalg.LinAlgError:  # so slow to end that floats see no end
+        return zeros(inner, None)

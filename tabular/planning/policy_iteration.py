@@ -2,8 +2,8 @@ r"""Policy iteration: Howard's, and for a regulariser Newton's method on :math:`
 
 Hard: an action is kept unless another one is better by more than rounding can feign, so that ties settle and
 the method ends. Regularised: the policy is the maximiser, and the steps converge quadratically once they are
-close. Cost of a step: a linear system of S equations. Source: Howard 1960; Puterman and Brumelle 1979; Geist,
-Scherrer and Pietquin 2019, section 3.
+close. Cost of a step: a linear system of S equations, whose last bits depend on the number of BLAS threads.
+Source: Howard 1960; Puterman and Brumelle 1979; Geist, Scherrer and Pietquin 2019, section 3.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabular._backups import Backups
+from tabular._border import expect
 from tabular.mdp import MDP
 from tabular.planning._finish import TOL, check_options, delivered, finish, start
 from tabular.planning._loops import Iterate, howard_loop, newton_loop, zeros
@@ -39,7 +40,8 @@ def policy_iteration(
     iteration ends at a policy that nothing improves, whose value is exact up to rounding. With ``gamma = 1``
     it starts from a policy that ends.
     """
-    check_options(tol, max_iter=max_iter)
+    expect(mdp, "policy_iteration", "MDP")
+    check_options(tol, throw, threads, max_iter=max_iter)
     b = Backups(mdp, regularizer, threads=threads)
     V = start(b, V0, pi0)
     if mdp.gamma < 1.0:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabular._backups import Backups
+from tabular._border import expect
 from tabular.mdp import MDP
 from tabular.planning._finish import TOL, check_options, delivered, finish, start
 from tabular.planning._loops import Iterate, value_loop, zeros
@@ -48,13 +49,14 @@ def value_iteration(
     Returns
     -------
     Solution; ``ROUNDING_FLOOR`` counts as success: no float64 iteration gets closer, and ``error_bound`` says
-    how close it is.
+    how close it is. ``UNCERTIFIED`` is returned too: the iteration converged, but ``error_bound`` is ``inf``.
 
     Raises
     ------
     NotConverged (with ``.solution``), ImproperModel (``gamma = 1``), ModelError, TypeError.
     """
-    check_options(tol, max_iter=max_iter)
+    expect(mdp, "value_iteration", "MDP")
+    check_options(tol, throw, threads, max_iter=max_iter)
     b = Backups(mdp, regularizer, threads=threads)
     V = start(b, V0, pi0)
     if mdp.gamma < 1.0:

@@ -168,6 +168,7 @@ class Ops:
         return Value(self, reduce(), x.ndim - 1)
 
     def sum(self, x: Value, axis: int = -1) -> Value:
+        """Sum over an event axis, counted from the end (TypeError otherwise)."""
         return self._reduced(x, lambda: self._sum(x.data, axis), axis)
 
     def max(self, x: Value, where: Any = None, axis: int = -1) -> Value:
@@ -175,6 +176,7 @@ class Ops:
         return self._reduced(x, lambda: self._max(x.data, self._mask(where, x), axis), axis)
 
     def min(self, x: Value, where: Any = None, axis: int = -1) -> Value:
+        """Minimum over an event axis, over the entries allowed by ``where``."""
         return -self.max(-x, where, axis)
 
     def norm(self, x: Value) -> Value:
@@ -192,6 +194,7 @@ class Ops:
         return fill
 
     def smallest(self, x: Value, where: Any = None) -> Value:
+        """Minimum over all event axes."""
         return -self.largest(-x, where)
 
     def dot(self, x: Value, y: Value) -> Value:
@@ -206,13 +209,16 @@ class Ops:
         return Value(self, getattr(self, name)(self._own(x).data, *rest), x.ndim)
 
     def abs(self, x: Value) -> Value:
+        """Absolute value of each entry."""
         return self._elementwise("_abs", x)
 
     def maximum(self, x: Any, y: Any) -> Value:
+        """The larger of two values (or numbers), entry by entry."""
         a, b, ndim = align(self.constant(x), self.constant(y))
         return Value(self, self._maximum(a, b), ndim)  # type: ignore[attr-defined]
 
     def minimum(self, x: Any, y: Any) -> Value:
+        """The smaller of two values (or numbers), entry by entry."""
         return -self.maximum(-self.constant(x), -self.constant(y))
 
     def where(self, mask: np.ndarray, x: Any, y: Any) -> Value:
@@ -228,6 +234,7 @@ class Ops:
         return np.where(mask, x, y)
 
     def exp(self, x: Value) -> Value:
+        """Exponential. NoExactForm in rationals."""
         return self._elementwise("_exp", x)
 
     def log(self, x: Value, where: Any = None) -> Value:
@@ -235,6 +242,7 @@ class Ops:
         return self._elementwise("_log", x, self._mask(where, x))
 
     def sqrt(self, x: Value) -> Value:
+        """Square root; of an enclosure that reaches below zero, that of its non-negative part. NoExactForm in rationals."""
         return self._elementwise("_sqrt", x)
 
     def xlogx(self, x: Value) -> Value:
@@ -303,9 +311,11 @@ class Ops:
         raise NotImplementedError
 
     def transpose(self, A: Value) -> Value:
+        """The last two axes swapped."""
         return Value(self, A.data.swapaxes(-1, -2), A.ndim)
 
     def identity(self, n: int) -> Value:
+        """The identity matrix: (n, n)."""
         return self.array(np.eye(n), 2)
 
     # -- control -----------------------------------------------------------------------------------------------------
@@ -343,21 +353,37 @@ class Ops:
 
     # -- formulas, as methods ----------------------------------------------------------------------------------------
     def q_backup(self, m: Model, V: Value) -> Value:
+        """``R + gamma E[V(next)]`` of values (S,): (S, A), zero rewards and nothing next where unavailable."""
         return operators.q_backup(self, m, V)
 
     def backup(self, m: Model, V: Value, regularizer: Any = None) -> Value:
+        """Optimality backup ``T V = Omega*(Q_V)`` of values (S,): (S,). None is the hard maximum over available actions."""
         return operators.backup(self, m, V, regularizer)
 
     def policy_backup(self, m: Model, pi: Value, V: Value, regularizer: Any = None) -> Value:
+        """``T_pi V = <pi, Q_V> - Omega(pi)`` for a policy (S, A) and values (S,): (S,)."""
         return operators.policy_backup(self, m, pi, V, regularizer)
 
     def evaluate(self, m: Model, pi: Value, regularizer: Any = None) -> Value:
+        """Value ``V^pi`` of a policy (S, A), the fixed point of ``T_pi``: (S,).
+
+        Where ``I - gamma P_pi`` is singular: ImproperModel in rationals, enclosures that are unbounded, LinAlgError or nothing
+        finite in floats.
+        """
         return operators.evaluate(self, m, pi, regularizer)
 
     def occupancy(self, m: Model, pi: Value, rho: Value | None = None) -> Value:
+        """Expected discounted visits of each pair from ``rho`` (S,), the model's if None: (S, A), unnormalised.
+
+        Singular systems as in ``evaluate``.
+        """
         return operators.occupancy(self, m, pi, rho)
 
     def optimal_value(self, m: Model, regularizer: Any = None) -> Value:
+        """Optimal values ``V*`` (S,), of the regularised model: proposed in floats, then enclosed or made exact (not in floats).
+
+        ImproperModel at ``gamma = 1``; NoExactForm where a regulariser leaves the rationals.
+        """
         from tabular.reference.optimal import optimal_value
 
         return optimal_value(self, m, regularizer)

@@ -186,7 +186,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "weights large": (reweighed(weights=ones((1, 2, 0), 2**52)), ModelError, r"weights\[1, 2, 0\] sums to .*at most 2\*\*53"),
     "end weights": (reweighed(end_weights=np.ones((5, 3), dtype=int)), ModelError, r"end_weights has shape \(5, 3\)"),
     "stack nothing": (lambda: MDPBatch.stack([]), ModelError, "no models"),
-    "stack types": (lambda: MDPBatch.stack([one(), 1]), TypeError, "member 1 is a int: expected an MDP"),
+    "stack types": (lambda: MDPBatch.stack([one(), 1]), TypeError, "member 1 of a batch takes an MDP, not int"),
     "stack shapes": (lambda: MDPBatch.stack([one(), batch()[0]]), ModelError, "member 1 has S=3, A=2: expected S=1, A=1"),
     "stack rho": (lambda: MDPBatch.stack([one(), one(rho=[1.0])]), ModelError, "member 1 has a start distribution"),
     "stack R": (

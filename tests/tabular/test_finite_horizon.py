@@ -150,7 +150,9 @@ def test_frozen() -> None:
 
 def test_content_hash_sees_numbers_only() -> None:
     fh = FiniteHorizonMDP(P4[0], R3[0], H=3, terminal=[1, 2, 3])
-    same = FiniteHorizonMDP(np.stack([P4[0]] * 3), R3[0], terminal=[1.0, 2.0, 3.0], name="other", state_labels="abc")
+    same = FiniteHorizonMDP(
+        np.stack([P4[0]] * 3), R3[0], terminal=[1.0, 2.0, 3.0], name="other", state_labels=list("abc")
+    )
     assert fh == same and hash(fh) == hash(same) and fh == fh.to_sparse() == fh.to_sparse().to_dense()
     for other in (
         FiniteHorizonMDP(P4[0], R3[0], H=4, terminal=[1, 2, 3]),

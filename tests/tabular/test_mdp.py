@@ -62,7 +62,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "P flat": (lambda: MDP([1.0], R2, 0.9), ModelError, r"P has shape \(1,\)"),
     "P scalar": (lambda: MDP(1.0, R2, 0.9), ModelError, r"P has shape \(\)"),
     "P ragged": (lambda: MDP([[[1.0]], [[1.0, 0.0]]], R2, 0.9), ModelError, "P is ragged"),
-    "P None": (lambda: MDP(None, R2, 0.9), TypeError, "P has dtype object"),
+    "P None": (lambda: MDP(None, R2, 0.9), TypeError, "P is a NoneType: expected real numbers"),
     "P text": (lambda: MDP("P", R2, 0.9), TypeError, "P has dtype <U1"),
     "P complex": (lambda: MDP(np.array(I2) + 0j, R2, 0.9), TypeError, "P has dtype complex128"),
     "P masked": (lambda: MDP(np.ma.masked_array(I2), R2, 0.9), TypeError, "P is a masked array"),
@@ -96,6 +96,13 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "R exact nan": (lambda: MDP(I2, put(R2, (1, 0), NAN, object), 0.9), ModelError, r"R\[1, 0\] is nan: not a fin"),
     "R exact list": (lambda: MDP(I2, put(R2, (1, 0), (), object), 0.9), TypeError, r"R\[1, 0\] has type tuple"),
     "R exact huge": (lambda: MDP(I2, put(R2, (1, 0), 10**400, object), 0.9), ModelError, r"R\[1, 0\] is beyond"),
+    "R exact tiny": (lambda: MDP(I2, put(R2, (1, 0), TINY, object), 0.9), ModelError, r"R\[1, 0\] is not zero but below"),
+    "R int64": (lambda: MDP(I2, np.full((2, 2), 2**53 + 1), 0.9), ModelError, r"R\[0, 0\] is 9007199254740993, which no"),
+    "R long": (lambda: MDP(I2, np.full((2, 2), 1) / np.longdouble(3), 0.9), ModelError, r"R\[0, 0\] is 0.33.*which no float64"),
+    "R by next, mean": (
+        lambda: MDP([[[0.5, 0.5 + 2**-50]], [[0.0, 1.0]]], np.full((2, 1, 2), -np.finfo(float).max), 0.9),
+        ModelError, "mean of R",
+    ),
     "R by next, inf": (
         lambda: MDP(I2, put(I2, (1, 0, 1), INF), 0.9), ModelError, r"R\[1, 0, 1\] is inf: a transition that can happen"
     ),
@@ -106,6 +113,18 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: MDP(obj(I2), put(np.zeros((2, 2, 2)), (0, 1, 1), NAN), 0.9), ModelError, r"R\[0, 1, 1\] is nan: a trans"
     ),
     "R by next, exact P, shape": (lambda: MDP(obj(I2), np.zeros((2, 2, 3)), 0.9), ModelError, r"R has shape \(2, 2, 3\)"),
+    "R by next, end": (
+        lambda: MDP([[[0.5]]], [[[1.0]]], 0.5, end=[[0.5]]), ModelError, "says nothing of the steps that end: give end_"
+    ),
+    "R by next, end, exact": (
+        lambda: MDP.from_weights([[[1]]], [[[1.0]]], 0.5, end_weights=[[1]]), ModelError, "says nothing of the steps that"
+    ),
+    "end_reward, R": (
+        lambda: MDP([[[0.5]]], [[1.0]], 0.5, end=[[0.5]], end_reward=[[1.0]]), ModelError, "end_reward goes with R of"
+    ),
+    "end_reward shape": (
+        lambda: MDP([[[0.5]]], [[[1.0]]], 0.5, end=[[0.5]], end_reward=[1.0]), ModelError, r"end_reward has shape \(1,\)"
+    ),
     "end shape": (lambda: MDP(I2, R2, 0.9, end=[0.0, 0.0]), ModelError, r"end has shape \(2,\): expected \(2, 2\)"),
     "end negative": (
         lambda: MDP(I2, R2, 0.9, end=put(np.zeros((2, 2)), (1, 0), -1.0)), ModelError, r"end\[1, 0\] is -1.0"
@@ -202,6 +221,7 @@ BAD: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: MDP.from_exact(exact(weights=[10**400], totals=[10**400 + 1, 1])), ModelError, LOST
     ),
     "model R": (lambda: MDP.from_exact(exact(R=[1])), ModelError, "R has 1 entries: expected 2"),
+    "model R tiny": (lambda: MDP.from_exact(exact(R=[TINY, 0])), ModelError, r"R\[0, 0\] is not zero but below"),
     "model R huge": (lambda: MDP.from_exact(exact(R=[10**400, 0])), ModelError, r"R\[0, 0\] is beyond"),
 }  # fmt: skip
 
@@ -303,7 +323,7 @@ def test_floats_give_their_canonical_lift(raw: dict[str, Any]) -> None:
                     assert (model.row(s, a), model.end(s, a), model.R[s * m.A + a]) == ({}, 0, 0)
         if raw["rho"] is not None:
             start = [F(x) for x in options["rho"].tolist()]
-            assert model.rho == [x / sum(start) for x in start]
+            assert list(model.rho) == [x / sum(start) for x in start]
         assert m == dense and m.content_hash == dense.content_hash and hash(m) == hash(dense)
         assert m.to_dense().P.tobytes() == np.where(m.mask[..., None], P, 0.0).tobytes()
         assert pickle.loads(pickle.dumps(m)) == m
@@ -431,7 +451,7 @@ def test_rewards_by_next_state_are_averaged_over_the_transitions() -> None:
     assert MDP(P, R3, 0.9).R.tolist() == [[7.0], [-2.0]]
     assert MDP(2 * P, R3, 0.9, renormalise=True).R.tolist() == [[7.0], [-2.0]]
     m = MDP(obj([[[F(1, 3), F(2, 3)]], [[0, 1]]]), R3, 0.9)
-    assert m.exact().R == [F(20, 3), F(-2)] and MDP(2 * obj(P), R3, 0.9, renormalise=True).R.tolist() == [
+    assert m.exact().R == (F(20, 3), F(-2)) and MDP(2 * obj(P), R3, 0.9, renormalise=True).R.tolist() == [
         [7.0],
         [-2.0],
     ]
@@ -475,7 +495,15 @@ def test_a_model_is_frozen_and_owns_its_arrays() -> None:
     with pytest.raises(AttributeError, match="frozen"):
         del m.gamma
     kept = MDP(P := np.array(I2), R2, 0.9, copy=False)
-    assert kept.P is P and not P.flags.writeable
+    assert np.shares_memory(kept.P, P) and not P.flags.writeable
+    for x in (m.P, m.rewards, m.mask, m.end, m.rho, kept.P, m.to_sparse().P.data, m.to_sparse().to_dense().P):
+        assert x.base is None or not x.base.flags.writeable
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            x.setflags(write=True)
+    third = MDP(obj(np.full((2, 1, 2), F(1, 2))), obj([[F(1, 3)], [F(1)]]), F(1, 3)).exact()
+    assert all(isinstance(x, tuple) for x in (third.R, third.weights, third.end_weights, third.totals))
+    part = MDP((many := np.array([I2, I2]))[0], R2, 0.9, copy=False)
+    assert many.flags.writeable and not np.shares_memory(part.P, many)
 
 
 @pytest.mark.parametrize("key", ["P", "R", "end", "gamma", "rho", "mask"])

@@ -27,9 +27,12 @@ from tabular.instances import (
     proper,
     random_endings,
     random_masks,
+    random_masks_endings,
     raw_integers,
     self_loops,
+    switches,
     two_armed,
+    wrong_turns,
 )  # fmt: skip
 from tabular.instances.parts import DISCOUNTS, _network
 
@@ -48,8 +51,11 @@ FAMILIES = {
     "self_loops": self_loops(6, 3),
     "hidden_path": hidden_path(6, 3),
     "two_armed": two_armed(),
+    "random_masks_endings": random_masks_endings(6, 3),
+    "switches": switches(3, 2),
+    "wrong_turns": wrong_turns(),
 }
-FAMILIES["mixed"] = mixed(*(f for f in FAMILIES.values() if f(0, 1).S == 6))
+FAMILIES["mixed"] = mixed(*(f for k, f in FAMILIES.items() if f(0, 1).S == 6 and k != "random_masks_endings"))
 
 # Digests of 100 members of seed 2024. A change here is a change of what is drawn: a new version of the family.
 DIGESTS: dict[str, str] = {
@@ -68,6 +74,9 @@ DIGESTS: dict[str, str] = {
     "hidden_path": "ed07e915c82a5bac",
     "two_armed": "1ef865640fdbde39",
     "mixed": "c913a4c914c4744d",
+    "random_masks_endings": "d4d2fb121cfbd8d5",
+    "switches": "95e96d3926918763",
+    "wrong_turns": "9a9feb5f352aa999",
 }
 
 
@@ -239,6 +248,33 @@ def test_two_arms_stay_as_the_lower_bound_has_it() -> None:
         stay = [model.row(0, a).get(0, F(0)) for a in (0, 1)]
         assert min(stay) == (4 * gamma - 1) / (3 * gamma) and 0 <= 1 - max(stay) <= 1 - min(stay)
         assert model.row(1, 0) == {1: F(1)} and m.R.tolist() == [[1, 1], [0, 0]]
+
+
+def test_masks_and_endings_meet_in_one_model() -> None:
+    b = random_masks_endings(4, 3)(0, 500)
+    assert b.mask.any(-1).all() and 0.6 < b.mask.mean() < 0.72
+    assert 0.45 < (b.end > 0)[b.mask].mean() < 0.55 and (b.end[~b.mask] == 0).all()
+    assert ((b.end > 0).any((1, 2)) & ~b.mask.all((1, 2))).mean() > 0.9
+
+
+def test_wrong_turns_attain_the_loss_of_a_greedy_policy() -> None:
+    """V = (1/2, -1/2) is wrong by 1/2; staying looks as good as leaving, and costs gamma / (1 - gamma), twice gamma / 2."""
+    b = wrong_turns()(0, 100)
+    V = np.array([0.5, -0.5])
+    for m in b:
+        Q = m.R + m.gamma * m.P @ V
+        less = m.R[0, 0] + m.gamma
+        assert less in (0.0, 2.0**-10) and Q[0, 0] - Q[0, 1] == less and Q[1, 0] > Q[1, 1]
+        assert (m.R[:, 1] <= 0).all() and m.P[0, 0, 0] == m.P[0, 1, 1] == 1 and m.R[0, 1] == m.R[1, 0] == 0  # V* = 0
+    assert set(b.gamma.tolist()) == {1 - 2.0**-j for j in range(1, 10)}
+
+
+def test_switches_differ_in_transitions_alone() -> None:
+    b = switches(3, 2, gamma=0.5)(0, 200)
+    assert (b.R[:, 0] == 1).all() and (b.R[:, 1:] == -1).all()
+    stays = b.P[:, np.arange(3), :, np.arange(3)]
+    assert set(np.unique(stays).tolist()) == {0.0, 1.0} and 0.45 < stays.mean() < 0.55
+    assert (stays + b.P[:, np.arange(3), :, (np.arange(3) + 1) % 3] == 1).all()
 
 
 def test_a_hidden_path_has_one_policy_of_value() -> None:

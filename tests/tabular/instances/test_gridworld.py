@@ -60,7 +60,7 @@ def test_storage_does_not_change_the_model() -> None:
 
 def test_several_starts_share_the_probability() -> None:
     m = gridworld(["SSS", "..G"], gamma=1)
-    assert m.exact().rho == [F(1, 3)] * 3 + [0, 0]
+    assert m.exact().rho == (*[F(1, 3)] * 3, 0, 0)
 
 
 def test_render_shows_values_and_arrows() -> None:

@@ -109,7 +109,7 @@ def test_any_object_with_a_table_will_do() -> None:
     m = from_gymnasium(Table([[[(0.5, 0, 2.0, False), (0.25, 0, 4.0, 0), (0.25, 0, 8, True)]]], isd=[1.0]), 0.5)
     assert (m.P.item(), m.end.item(), m.R.item(), m.rho.tolist()) == (0.75, 0.25, 4.0, [1.0])
     assert m.state_labels is None and m.name == "Table"
-    assert from_gymnasium(Table(row((1.0, 0, 0.1, False))), 0.5, exact=True).exact().R == [F(1, 10)]
+    assert from_gymnasium(Table(row((1.0, 0, 0.1, False))), 0.5, exact=True).exact().R == (F(1, 10),)
     unused = Table({0: {0: [(1.0, 1, 0, False), (0.0, 0, 0, False)]}, 1: {0: [(1.0, 1, 0, False)]}})
     assert from_gymnasium(unused, 0.5, sparse=True).nnz == 2
 
