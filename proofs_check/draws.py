@@ -36,7 +36,8 @@ class Integers:
 class Payload:
     """A drawn quantity for ``B`` instances; ``lift`` takes it into an arithmetic, ``take`` picks instances (or one of them).
 
-    ``form`` is "array" (floats, exactly), "distribution" (integer weights over their row sums) or "model" (an ``MDPBatch``);
+    ``form`` is "array" (floats, exactly), "distribution" (integer weights over their row sums), "model" (an ``MDPBatch``) or
+    "streams" (words that seed random numbers, see ``proofs_check.sampling``);
     ``ndim`` counts event axes. ``unit`` (B,) is the grid on which an array's entries lie.
     """
 
@@ -55,6 +56,10 @@ class Payload:
             return ops.model(self.data)
         if self.form == "array":
             return ops.array(self.data, self.ndim)
+        if self.form == "streams":
+            from proofs_check.sampling import Streams
+
+            return Streams(self.data)
         return ops.distribution(self.data, self.ndim)
 
 
@@ -68,18 +73,22 @@ class Place:
 
     @property
     def B(self) -> int:
+        """Number of instances."""
         return int(self.batch.B)
 
     @property
     def S(self) -> int:
+        """Number of states."""
         return int(self.batch.S)
 
     @property
     def A(self) -> int:
+        """Number of actions, available or not."""
         return int(self.batch.A)
 
     @property
     def mask(self) -> np.ndarray:
+        """(B, S, A) available pairs."""
         return np.asarray(self.batch.mask)
 
 
@@ -91,13 +100,27 @@ class Draw:
     sample: Callable[[Integers, Place], Payload]
 
 
-def values(*, like: str | None = None, nonnegative: bool = False) -> Draw:
+def values(*, like: str | None = None, nonnegative: bool = False, corners: bool = False) -> Draw:
     """(S,) values in units of reward, over twelve binary orders of magnitude.
 
     ``like`` names an earlier draw of the same shape: then a quarter are that draw shifted by a constant, a quarter
-    differ from it in one state, and the rest are independent on its scale.
+    differ from it in one state, and the rest are independent on its scale. ``corners``: half of them are corners of a ball of the
+    sup norm, all entries h or -h with h of 1/2 or 1: errors of one size, with any signs.
     """
-    return Draw("values", lambda z, at: _numbers(z, at, (at.S,), like, nonnegative))
+    if corners and (like is not None or nonnegative):
+        raise ValueError("corners have signs and a size of their own: neither like nor nonnegative")
+
+    def sample(z: Integers, at: Place) -> Payload:
+        drawn = _numbers(z, at, (at.S,), like, nonnegative)
+        return _cornered(z, at, drawn) if corners else drawn
+
+    return Draw("values", sample)
+
+
+def _cornered(z: Integers, at: Place, drawn: Payload) -> Payload:
+    size = np.ldexp(1.0, -z.below(2, at.B))[:, None]
+    corner = (2.0 * z.below(2, at.B, at.S) - 1.0) * size
+    return Payload("array", np.where(z.below(2, at.B)[:, None] == 0, corner, drawn.data), 1, drawn.unit)
 
 
 def q_values(*, like: str | None = None) -> Draw:
@@ -192,6 +215,18 @@ def scalars(low: float = -4.0, high: float = 4.0) -> Draw:
         return Payload("array", np.select([kind == 0, kind == 1], [first, last], k) / 1024, 0)
 
     return Draw("scalars", sample)
+
+
+def integers(low: int, high: int) -> Draw:
+    """Integers low ... high, a quarter of them one of the bounds."""
+    if low > high or max(abs(low), abs(high)) > 2**31:
+        raise ValueError(f"low={low}, high={high}: expected integers of at most 2^31 in order")
+
+    def sample(z: Integers, at: Place) -> Payload:
+        k, kind = z.between(low, high, at.B), z.below(8, at.B)
+        return Payload("array", np.select([kind == 0, kind == 1], [low, high], k).astype(np.float64), 0)
+
+    return Draw("integers", sample)
 
 
 def models() -> Draw:

@@ -1,7 +1,9 @@
 """Where claims find their instances: families of MDPs, and fixed models that every claim may meet.
 
 A family is a callable ``family(seed, n) -> MDPBatch`` with a ``name`` and a ``key`` that says its parameters besides; those of
-``tabular.instances`` are at hand here. Fixed models come from Gymnasium's tables.
+``tabular.instances`` are at hand here. Fixed models are Gymnasium's tables and three small gridworlds:
+``cliff4`` with a cliff of two cells along the way, ``fourrooms5`` of four rooms with doors, and ``slippery4``, where a move in four
+goes to a side, between traps.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from tabular.instances.bandits import bandits
 from tabular.instances.chains import chain
-from tabular.instances.extremal import hidden_path, self_loops, two_armed
+from tabular.instances.extremal import hidden_path, self_loops, switches, two_armed, wrong_turns
 from tabular.instances.garnet import garnet
 from tabular.instances.random_models import (
     deterministic,
@@ -21,6 +23,7 @@ from tabular.instances.random_models import (
     proper,
     random_endings,
     random_masks,
+    random_masks_endings,
 )
 
 __all__ = [
@@ -41,12 +44,15 @@ __all__ = [
     "proper",
     "random_endings",
     "random_masks",
+    "random_masks_endings",
     "self_loops",
+    "switches",
     "two_armed",
     "unending",
+    "wrong_turns",
 ]
 
-FIXED = ("frozenlake4", "frozenlake8", "cliffwalking", "taxi")
+FIXED = ("frozenlake4", "frozenlake8", "cliffwalking", "taxi", "cliff4", "fourrooms5", "slippery4")
 LARGE = ("taxi",)
 SMALL = tuple(name for name in FIXED if name not in LARGE)
 
@@ -75,13 +81,38 @@ def as_families(family: Any) -> tuple[Family, ...]:
 
 
 def general() -> tuple[Family, ...]:
-    """Small models of every kind: endings, masks, determinism, ties, attained bounds; discounts 0, 1/2, ..., 1 - 2^-30."""
-    return (random_endings(3, 2), random_masks(4, 3), deterministic(3, 2), self_loops(2, 2), garnet(2, 2))
+    """Small models of every kind, of one to eight states: endings, masks, both, certainty, ties, a single state or action, attained
+    bounds; discounts 0, 1/2, ..., 1 - 2^-30."""
+    return (
+        random_endings(3, 2),
+        random_masks(4, 3),
+        random_masks_endings(3, 2),
+        deterministic(3, 2),
+        self_loops(2, 2),
+        wrong_turns(),
+        garnet(2, 2),
+        garnet(3, 1),
+        bandits(3),
+        random_masks_endings(8, 3),
+        two_armed(),
+        hidden_path(4, 2),
+    )
 
 
 def unending() -> tuple[Family, ...]:
     """The same without endings, for statements that need rows of mass one."""
-    return (garnet(3, 2), random_masks(4, 3), deterministic(3, 2), self_loops(2, 2))
+    return (
+        garnet(3, 2),
+        random_masks(4, 3),
+        deterministic(3, 2),
+        self_loops(2, 2),
+        wrong_turns(),
+        garnet(3, 1),
+        bandits(3),
+        random_masks(8, 3),
+        two_armed(),
+        hidden_path(4, 2),
+    )
 
 
 @functools.cache
@@ -108,9 +139,21 @@ def _gymnasium(name: str, **options: Any) -> Callable[[], Any]:
     return load
 
 
+def _gridworld(rows: str, **options: Any) -> Callable[[], Any]:
+    def load() -> Any:
+        from tabular.instances.gridworld import gridworld
+
+        return gridworld(rows.split(), gamma=0.9, **options)
+
+    return load
+
+
 _MODELS = {
     "frozenlake4": _gymnasium("FrozenLake", map_name="4x4"),
     "frozenlake8": _gymnasium("FrozenLake", map_name="8x8"),
     "cliffwalking": _gymnasium("CliffWalking"),
     "taxi": _gymnasium("Taxi"),
+    "cliff4": _gridworld(".... .... .... STTG", step_reward=-1, goal_reward=0, trap_reward=-100),
+    "fourrooms5": _gridworld("..#.G ..... #.#.# ..... S.#.."),
+    "slippery4": _gridworld("S... .T.# ...T T..G", slip=0.25, step_reward=-0.0625),
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["STRUCTURES", "finite_horizon_mdps", "mdps", "policies", "regularizers", "values"]
 
 STRUCTURES = ("any", "deterministic", "absorbing", "chain", "bandit", "ergodic")
+
+STATES, ACTIONS = 4, 3  # at most, by default
+LARGEST = 2**51  # reward
 
 DISCOUNTS = (Fraction(0), Fraction(1, 2), Fraction(3, 4), Fraction(9, 10), Fraction(99, 100), 1 - Fraction(1, 2**20))
 
@@ -54,8 +57,7 @@ def mdps(
 
     Shrinks towards one state and action, gamma 0, no endings, every action available, rows that are points, rewards 0.
     """
-    states = _sizes("states", states, st.integers(1, 4))
-    actions = _sizes("actions", actions, st.integers(1, 3))
+    rows, columns = _slots("states", states, STATES), _slots("actions", actions, ACTIONS)
     discounts = _discounts(gamma)
     low, high = _range("rewards", rewards)
     kinds = _structures(structure)
@@ -67,18 +69,26 @@ def mdps(
     def build(draw: st.DrawFn) -> MDP:
         from tabular.mdp import MDP
 
-        S, A, kind = draw(states), draw(actions), draw(kinds)
+        # What is drawn for a pair depends on no other, nor on the sizes: so any state or action can be shrunk away.
+        kind, at, of = draw(kinds), draw(rows), draw(columns)
+        S, A = sum(at), sum(of)
         can_end = endings and kind not in ("absorbing", "ergodic")
+        pairs = st.lists(_pairs(len(at), low, high, can_end, masks), min_size=len(of), max_size=len(of))
+        table = [draw(pairs) for _ in at]
+        drawn = [
+            [pair for pair, here in zip(row, of, strict=True) if here]
+            for row, there in zip(table, at, strict=True)
+            if there
+        ]
         weights = np.zeros((S, A, S), dtype=np.int64)
         ends = np.zeros((S, A), dtype=np.int64)
+        R = np.zeros((S, A))
         for s in range(S):
+            free = [a for a in range(A) if not drawn[s][a].missing] or [0]
             for a in range(A):
-                weights[s, a], ends[s, a] = _row(
-                    draw, s, S, kind, can_end, weights[0, a] if kind == "bandit" and s else None, ends[0, a]
-                )
-        R = _rewards(draw, S, A, low, high)
-        if masks:
-            R = np.where(_available(draw, S, A), R, -np.inf)
+                source = drawn[0 if kind == "bandit" else s][a]
+                weights[s, a], ends[s, a] = _row(source, s, S, kind)
+                R[s, a] = drawn[s][a].reward / 4 if a in free else -np.inf
         discount = draw(discounts)
         model = MDP.from_weights(weights, R, discount, end_weights=ends if can_end else None)
         if exact:
@@ -102,9 +112,9 @@ def finite_horizon_mdps(
 
     Other arguments as in ``mdps``. Shrinks towards one stage.
     """
-    horizons = _sizes("horizon", horizon, st.integers(1, 3))
-    states = _sizes("states", states, st.integers(1, 3))
-    actions = _sizes("actions", actions, st.integers(1, 2))
+    horizons = _sizes("horizon", horizon, 3)
+    states = _sizes("states", states, 3)
+    actions = _sizes("actions", actions, 2)
     discounts = _discounts(gamma)
     _range("rewards", rewards)
     for name, value in (("stationary", stationary), ("exact", exact)):
@@ -192,64 +202,79 @@ def _rationals(m: MDP) -> np.ndarray:
     return np.array([[[row.get(t, Fraction(0)) for t in range(m.S)] for row in pair] for pair in rows], dtype=object)
 
 
-def _row(
-    draw: st.DrawFn, s: int, S: int, kind: str, can_end: bool, same: np.ndarray | None, same_end: int
-) -> tuple[np.ndarray, int]:
-    """Weights of one row and of its end; ``same``: the row to repeat (bandits)."""
-    if same is not None:
-        return same, int(same_end)
+class _Pair(NamedTuple):
+    """What is drawn for one pair of state and action, whatever the sizes: indices are taken modulo the number of successors."""
+
+    target: int
+    weights: list[int]
+    end: int
+    reward: int
+    missing: bool
+
+
+def _pairs(most: int, low: int, high: int, can_end: bool, masks: bool) -> st.SearchStrategy[_Pair]:
+    """Pairs of models with up to ``most`` states; simplest: to state 0 for certain, no end, reward nearest to 0, available."""
+    return st.builds(
+        _Pair,
+        st.integers(0, most - 1),
+        st.lists(st.integers(0, 4), min_size=most, max_size=most),
+        st.integers(0, 4) if can_end else st.just(0),
+        st.integers(4 * low, 4 * high),
+        st.booleans() if masks else st.just(False),
+    )
+
+
+def _row(pair: _Pair, s: int, S: int, kind: str) -> tuple[np.ndarray, int]:
+    """Weights of one row and of its end."""
     out = np.zeros(S, dtype=np.int64)
     if kind == "absorbing" and s == S - 1:
         out[s] = 1
         return out, 0
-    near = [t for t in (s - 1, s, s + 1) if 0 <= t < S]
-    out[draw(st.sampled_from(near) if kind == "chain" else st.integers(0, S - 1))] = 1
+    reached = [t for t in (s - 1, s, s + 1) if 0 <= t < S] if kind == "chain" else list(range(S))
+    out[reached[pair.target % len(reached)]] = 1
     if kind == "deterministic":
-        end = draw(st.booleans()) if can_end else False
-        return out * (not end), int(end)
-    for t in near if kind == "chain" else range(S):
-        out[t] += draw(st.integers(0, 4))
-    if kind == "ergodic":
-        out += 1
-    return out, draw(st.integers(0, 4)) if can_end else 0
+        return out * (pair.end == 0), int(pair.end > 0)
+    for t, weight in zip(reached, pair.weights, strict=False):
+        out[t] += weight
+    return out + (kind == "ergodic"), pair.end
 
 
-def _rewards(draw: st.DrawFn, S: int, A: int, low: int, high: int) -> np.ndarray:
-    quarters = draw(st.lists(st.integers(4 * low, 4 * high), min_size=S * A, max_size=S * A))
-    return np.array(quarters, dtype=np.float64).reshape(S, A) / 4 + 0.0
-
-
-def _available(draw: st.DrawFn, S: int, A: int) -> np.ndarray:
-    """At least one action of each state; shrinks towards all."""
-    mask = np.ones((S, A), dtype=bool)
-    for s in range(S):
-        missing = draw(st.sets(st.integers(0, A - 1), max_size=A - 1)) if A > 1 else set()
-        mask[s, sorted(missing)] = False
-    return mask
-
-
-def _sizes(name: str, given: Any, default: st.SearchStrategy[int]) -> st.SearchStrategy[int]:
+def _sizes(name: str, given: Any, most: int) -> st.SearchStrategy[int]:
+    """Sizes 1 ... ``most``, or as given; what a strategy draws is checked as it is drawn."""
     if given is None:
-        return default
-    if isinstance(given, st.SearchStrategy):
-        return given.filter(lambda n: isinstance(n, int) and n >= 1)
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise InvalidArgument(f"{name}={given!r}: expected an integer or a strategy of integers")
-    if given < 1:
-        raise InvalidArgument(f"{name}={given}: expected at least 1")
-    return st.just(given)
+        return st.integers(1, most)
+
+    def checked(n: Any) -> int:
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+            raise InvalidArgument(f"{name}={n!r}: expected an integer or a strategy of integers")
+        if n < 1:
+            raise InvalidArgument(f"{name}={n}: expected at least 1")
+        return int(n)
+
+    return given.map(checked) if isinstance(given, st.SearchStrategy) else st.just(checked(given))
+
+
+def _slots(name: str, given: Any, most: int) -> st.SearchStrategy[list[bool]]:
+    """Which of ``most`` slots are taken, one at least, each of which can be given up by itself; or as many as are given."""
+    if given is not None:
+        return _sizes(name, given, most).map(lambda n: [True] * n)
+    return st.lists(st.booleans(), min_size=most, max_size=most).map(
+        lambda taken: taken if any(taken) else [True, *taken[1:]]
+    )
 
 
 def _discounts(given: Any) -> st.SearchStrategy[Any]:
     if given is None:
         return st.sampled_from(DISCOUNTS)
-    if isinstance(given, st.SearchStrategy):
-        return given
-    if isinstance(given, bool) or not isinstance(given, (int, float, Fraction)):
-        raise InvalidArgument(f"gamma={given!r}: expected a number or a strategy of numbers")
-    if not 0 <= given <= 1:
-        raise InvalidArgument(f"gamma={given}: expected a discount in [0, 1]")
-    return st.just(given)
+
+    def checked(x: Any) -> Any:
+        if isinstance(x, bool) or not isinstance(x, (int, float, Fraction)):
+            raise InvalidArgument(f"gamma={x!r}: expected a number or a strategy of numbers")
+        if not 0 <= x <= 1:
+            raise InvalidArgument(f"gamma={x}: expected a discount in [0, 1]")
+        return x
+
+    return given.map(checked) if isinstance(given, st.SearchStrategy) else st.just(checked(given))
 
 
 def _range(name: str, given: Any) -> tuple[int, int]:
@@ -262,12 +287,15 @@ def _range(name: str, given: Any) -> tuple[int, int]:
     low, high = given
     if low > high:
         raise InvalidArgument(f"{name}={given!r}: the least is above the largest")
+    if max(abs(low), abs(high)) > LARGEST:
+        raise InvalidArgument(f"{name}: expected integers of at most 2^51, whose quarters floats hold exactly")
     return low, high
 
 
 def _structures(given: Any) -> st.SearchStrategy[str]:
-    if isinstance(given, st.SearchStrategy):
-        return given
-    if given not in STRUCTURES:
-        raise InvalidArgument(f"structure={given!r}: expected one of {', '.join(STRUCTURES)}, or a strategy of them")
-    return st.just(given)
+    def checked(kind: Any) -> str:
+        if not isinstance(kind, str) or kind not in STRUCTURES:
+            raise InvalidArgument(f"structure={kind!r}: expected one of {', '.join(STRUCTURES)}, or a strategy of them")
+        return kind
+
+    return given.map(checked) if isinstance(given, st.SearchStrategy) else st.just(checked(given))

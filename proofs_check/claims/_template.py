@@ -1,8 +1,10 @@
 r"""A claim to copy: to ``claims/<room>/<key>.py`` for a paper of the registry, or to any file for one's own.
 
 Run it with ``proofs-check verify FILE``. The body is written once, over ``ops``: no NumPy function, no ``if`` and no
-assignment to items of values, and no tolerance anywhere. A statement is an ``Inequality`` or an ``Identity``; its
-docstring's first paragraph is the statement.
+assignment to items of values, and no tolerance anywhere. Its docstring's first paragraph is the
+statement, and what it returns says how that is judged: an ``Inequality`` or ``Identity`` on every instance; ``Scaling``
+and ``Order`` along a range; a ``Witness``; or, on average over the family, a ``Trial`` or ``Comparison``, with chance
+from ``draws={"rng": streams}`` (``proofs_check.evidence``, ``proofs_check.sampling``).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def _best(ops: Any, m: Any, V: Any, stages: int) -> Any:
     family=TINY,
     draws={"V": values()},
     assumptions=(all_available,),
-    source="Puterman 1994, Theorem 4.3.3",
+    source="Puterman 1994, chapter 4 (finite horizons)",
     kind="identity",
     instances=(),
 )
@@ -52,7 +52,7 @@ def backward_induction_short(ops: Any, m: Any, V: Any) -> Identity:
     id="foundations.C28",
     family=SMALL,
     draws=MARKOV | {"V": values(), "rho": distributions()},
-    source="Puterman 1994, section 4.2",
+    source="Puterman 1994, chapter 4 (finite horizons)",
     kind="identity",
     instances=(),
 )
@@ -100,3 +100,18 @@ def soft_backward_induction_hard(ops: Any, m: Any, pi0: Any, pi1: Any, pi2: Any,
     reg, stages = Shannon(tau), [m] * H
     value = operators.policy_induction(ops, stages, V, [pi0, pi1, pi2], reg)[0]
     return Inequality(value, operators.backward_induction(ops, stages, V)[0], axes=("s",))
+
+
+@twin(soft_backward_induction, why="the optimum forgets the entropy of the last stage alone")
+def soft_backward_induction_last(ops: Any, m: Any, pi0: Any, pi1: Any, pi2: Any, V: Any, tau: Any) -> Inequality:
+    reg, stages = Shannon(tau), [m] * H
+    value = operators.policy_induction(ops, stages, V, [pi0, pi1, pi2], reg)[0]
+    last = operators.backup(ops, m, V)
+    return Inequality(value, operators.backward_induction(ops, stages[1:], last, reg)[0], axes=("s",))
+
+
+@twin(soft_backward_induction, why="one per cent less entropy in the optimum")
+def soft_backward_induction_cooler(ops: Any, m: Any, pi0: Any, pi1: Any, pi2: Any, V: Any, tau: Any) -> Inequality:
+    stages = [m] * H
+    value = operators.policy_induction(ops, stages, V, [pi0, pi1, pi2], Shannon(tau))[0]
+    return Inequality(value, operators.backward_induction(ops, stages, V, Shannon(0.99 * tau))[0], axes=("s",))

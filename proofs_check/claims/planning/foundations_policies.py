@@ -16,11 +16,12 @@ from proofs_check import (
     models,
     policies,
     scalars,
+    stronger,
     temperatures,
     twin,
     values,
 )
-from proofs_check.claim import discounted, no_endings
+from proofs_check.claim import all_available, discounted
 from tabular.reference import operators
 from tabular.regularizers import Shannon
 
@@ -38,7 +39,7 @@ KAKADE = "Kakade and Langford 2002, Lemma 6.1"
     kind="identity",
 )
 def performance_difference(ops: Any, m: Any, pi: Any, other: Any, rho: Any) -> Identity:
-    r"""\rho V^{\pi'} - \rho V^\pi = \sum_{s,a} \mu^{\pi'}(s,a) (Q^\pi(s,a) - V^\pi(s)).
+    r"""\rho V^{\pi'} - \rho V^\pi = \sum_{s,a} \mu^{\pi'}(s,a) (Q^\pi(s,a) - V^\pi(s)), for \gamma < 1.
 
     Proof: telescope :math:`V^{\pi'} - V^\pi = \sum_k (\gamma P_{\pi'})^k (T_{\pi'} V^\pi - V^\pi)`.
     """
@@ -69,7 +70,7 @@ SOFT = TWO | {"tau": temperatures(orders=8)}
 )
 def soft_performance_difference(ops: Any, m: Any, pi: Any, other: Any, rho: Any, tau: Any) -> Identity:
     r"""\rho V_\tau^{\pi'} - \rho V_\tau^\pi = \sum_s \mu^{\pi'}(s) (T_{\pi'} V_\tau^\pi - V_\tau^\pi)(s) with the
-    regularised policy backup.
+    regularised policy backup, for \gamma < 1.
 
     Proof: as for C19; the regulariser of the new policy is inside its backup.
     """
@@ -94,12 +95,12 @@ def soft_performance_difference_without_entropy(ops: Any, m: Any, pi: Any, other
     family=families.general(),
     draws={"pi": policies()},
     assumptions=(discounted,),
-    source="Howard 1960; Puterman 1994, Prop. 6.4.1",
+    source="Howard 1960; Puterman 1994, chapter 6",
     kind="inequality",
     instances=families.SMALL,  # ties of greedy actions are settled in rationals alone
 )
 def improvement(ops: Any, m: Any, pi: Any) -> Inequality:
-    r"""V^{\pi'} \ge V^\pi, state by state, for \pi' greedy with respect to V^\pi.
+    r"""V^{\pi'} \ge V^\pi, state by state, for \gamma < 1 and \pi' greedy with respect to V^\pi.
 
     Proof: :math:`T_{\pi'} V^\pi = T V^\pi \ge V^\pi`, and :math:`T_{\pi'}` is monotone.
     """
@@ -107,11 +108,17 @@ def improvement(ops: Any, m: Any, pi: Any) -> Inequality:
     return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V)), axes=("s",))
 
 
-@twin(improvement, why="the worst action in place of the best")
-def improvement_by_the_worst(ops: Any, m: Any, pi: Any) -> Inequality:
+@twin(improvement, why="greedy with respect to the rewards alone")
+def improvement_by_the_myopic(ops: Any, m: Any, pi: Any) -> Inequality:
+    myopic = ops.first_max(m.R, where=m.mask)
+    return Inequality(ops.evaluate(m, pi), ops.evaluate(m, myopic), axes=("s",))
+
+
+@twin(improvement, why="a margin: a hundredth more than the first backup gains")
+def improvement_by_more(ops: Any, m: Any, pi: Any) -> Inequality:
     V = ops.evaluate(m, pi)
-    worst = ops.first_max(-operators.q_backup(ops, m, V), where=m.mask)
-    return Inequality(V, ops.evaluate(m, worst), axes=("s",))
+    least = V + 1.01 * operators.residual(ops, m, V)
+    return Inequality(least, ops.evaluate(m, operators.policy_of(ops, m, V)), axes=("s",))
 
 
 @claim(
@@ -119,11 +126,11 @@ def improvement_by_the_worst(ops: Any, m: Any, pi: Any) -> Inequality:
     family=families.general(),
     draws={"pi": policies(), "tau": temperatures(orders=8)},
     assumptions=(discounted,),
-    source="Geist, Scherrer and Pietquin 2019, section 4",
+    source="Geist, Scherrer and Pietquin 2019",
     kind="inequality",
 )
 def soft_improvement(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
-    r"""V_\tau^{\pi'} \ge V_\tau^\pi, state by state, for \pi' \propto \exp(Q_\tau^\pi / \tau).
+    r"""V_\tau^{\pi'} \ge V_\tau^\pi, state by state, for \gamma < 1 and \pi' \propto \exp(Q_\tau^\pi / \tau).
 
     Proof: :math:`T_{\pi'} V_\tau^\pi = T_\tau V_\tau^\pi \ge V_\tau^\pi` (C9, C10), and the policy backup is monotone.
     """
@@ -139,18 +146,35 @@ def soft_improvement_too_hot(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V, Shannon(4 * tau)), reg), axes=("s",))
 
 
+@twin(soft_improvement, why="a margin: a hundredth more than the first backup gains")
+def soft_improvement_by_more(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
+    reg = Shannon(tau)
+    V = ops.evaluate(m, pi, reg)
+    least = V + 1.01 * operators.residual(ops, m, V, reg)
+    return Inequality(least, ops.evaluate(m, operators.policy_of(ops, m, V, reg), reg), axes=("s",))
+
+
 PERTURBED = {"other": models(), "pi": policies(), "e": scalars(0.0, 1.0)}
+PERTURBABLE = (
+    families.garnet(3, 2),
+    families.random_endings(3, 2),
+    families.deterministic(3, 2),
+    families.self_loops(2, 2),
+    families.switches(2, 2),
+    families.random_endings(1, 2),
+    families.garnet(3, 1),
+    families.random_endings(8, 2),
+)
 
 
-def _distance(ops: Any, m: Any, other: Any) -> Any:
-    """max over pairs of the l1 distance of two rows of transitions."""
+def _distances(ops: Any, m: Any, other: Any) -> Any:
+    """(S, A) l1 distances of two rows of transitions."""
     basis = ops.identity(m.S)
-    zero = ops.abs(m.R * 0)
 
     def add(t: int, total: Any) -> Any:
         return total + ops.abs(ops.expect(m.P, basis[t]) - ops.expect(other.P, basis[t]))
 
-    return ops.largest(ops.fori(m.S, add, zero), m.mask)
+    return ops.fori(m.S, add, ops.abs(m.R * 0))
 
 
 def _simulated(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Any:
@@ -160,36 +184,56 @@ def _simulated(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Any:
     return ops.solve(ops.identity(m.S) - m.gamma * mixed, reward)
 
 
+def _simulation(ops: Any, m: Any, other: Any, pi: Any, e: Any, spans: Any, ends: Any) -> Inequality:
+    """The bound, with ``spans`` of the span term and ``ends`` of the term of the endings."""
+    V, W = ops.evaluate(m, pi), _simulated(ops, m, other, pi, e)
+    top, bottom = ops.largest(W), ops.smallest(W)
+    mass, other_mass = operators.successor_mass(ops, m), operators.successor_mass(ops, other)
+    change = spans * _distances(ops, m, other) * (top - bottom) / 2
+    change = change + ends * ops.abs(mass - other_mass) * ops.abs(top + bottom) / 2
+    bound = e * ops.norm(m.R - other.R) + m.gamma * e * ops.largest(change, m.mask)
+    return Inequality(ops.norm(V - W), bound / (1 - m.gamma * ops.largest(mass, m.mask)))
+
+
 @claim(
     id="foundations.C23",
-    family=(families.garnet(3, 2), families.deterministic(3, 2), families.self_loops(2, 2)),
+    family=PERTURBABLE,
     draws=PERTURBED,
-    assumptions=(discounted, no_endings),
-    source="Kearns and Singh 2002, Lemma 4, with the span of the other value",
+    assumptions=(discounted, all_available),
+    source="Kearns and Singh 2002 (simulation lemma), with the span of the other value and the mass of rows",
     kind="inequality",
     instances=(),
 )
 def simulation(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Inequality:
-    r"""\|V^\pi - \hat V^\pi\|_\infty \le (\|R - \hat R\|_\infty + \gamma \max \|P - \hat P\|_1 \, sp(\hat V^\pi) / 2)
-    / (1 - \gamma).
+    r"""\|V^\pi - \hat V^\pi\|_\infty \le (\|R - \hat R\|_\infty + \gamma \max_{s,a} (\|P - \hat P\|_1 \, sp(\hat V^\pi) / 2
+    + |end - \hat{end}| |c|)) / (1 - \gamma M) for \gamma < 1, c the middle of \hat V^\pi, M the largest row mass.
 
-    Here :math:`\hat P = (1-e) P + e P'` and so for R. Proof: :math:`V - \hat V = (I - \gamma P_\pi)^{-1}(R_\pi - \hat
-    R_\pi + \gamma (P_\pi - \hat P_\pi) \hat V)`; rows of the difference of kernels sum to zero, so that a constant
-    may be taken from :math:`\hat V`.
+    The middle is midway between the least and the largest entry; M is of the first model.
+    Both models have the same actions and the discount of the first; either may have endings. Without any it is the
+    usual bound. Here :math:`\hat P = (1-e) P + e P'` and so for R and end. Proof: :math:`V - \hat V = (I - \gamma
+    P_\pi)^{-1}(R_\pi - \hat R_\pi + \gamma (P_\pi - \hat P_\pi) \hat V)`; a row d of the difference of kernels sums to
+    :math:`\hat{end} - end`, so that :math:`d \hat V = d (\hat V - c) + c (\hat{end} - end)` with :math:`|\hat V - c| \le
+    sp(\hat V) / 2`; the inverse has norm at most :math:`1 / (1 - \gamma M)`.
     """
-    V, W = ops.evaluate(m, pi), _simulated(ops, m, other, pi, e)
-    span = ops.largest(W) - ops.smallest(W)
-    reward = e * ops.norm(m.R - other.R)
-    bound = (reward + m.gamma * e * _distance(ops, m, other) * span / 2) / (1 - m.gamma)
-    return Inequality(ops.norm(V - W), bound)
+    return _simulation(ops, m, other, pi, e, 1, 1)
 
 
-@twin(simulation, why="a quarter of the span", family=(families.garnet(3, 2), families.deterministic(3, 2)))
-def simulation_with_a_quarter(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Inequality:
-    V, W = ops.evaluate(m, pi), _simulated(ops, m, other, pi, e)
-    span = ops.largest(W) - ops.smallest(W)
-    bound = (m.gamma * e * _distance(ops, m, other) * span / 4) / (1 - m.gamma)
-    return Inequality(ops.norm(V - W), bound)
+simulation_almost = stronger(simulation, 0.99, family=families.switches(2, 2))
+
+
+@twin(simulation, why="a hundredth less of the span", family=families.switches(2, 2))
+def simulation_with_less_span(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Inequality:
+    return _simulation(ops, m, other, pi, e, 0.99, 1)
+
+
+@twin(simulation, why="as without endings: their difference is left out", family=families.random_endings(3, 2))
+def simulation_without_endings(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Inequality:
+    return _simulation(ops, m, other, pi, e, 1, 0)
+
+
+@twin(simulation, why="an eighth less of what endings add", family=families.random_endings(1, 2))
+def simulation_with_less_of_the_endings(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> Inequality:
+    return _simulation(ops, m, other, pi, e, 1, 0.875)
 
 
 @claim(
@@ -197,11 +241,11 @@ def simulation_with_a_quarter(ops: Any, m: Any, other: Any, pi: Any, e: Any) -> 
     family=families.general(),
     draws=ONE,
     assumptions=(discounted,),
-    source="Puterman 1994, section 6.9",
+    source="Puterman 1994, chapter 6 (linear programming)",
     kind="identity",
 )
 def visits_mass(ops: Any, m: Any, pi: Any, rho: Any) -> Identity:
-    r"""\sum_{s,a} \mu(s,a) (1 - \gamma (1 - end(s,a))) = 1; without endings \mu has mass 1 / (1 - \gamma).
+    r"""\sum_{s,a} \mu(s,a) (1 - \gamma (1 - end(s,a))) = 1 for \gamma < 1; without endings \mu has mass 1 / (1 - \gamma).
 
     Proof: multiply :math:`\mu (I - \gamma P_\pi) = \rho` by the vector of ones.
     """
@@ -219,11 +263,11 @@ def visits_mass_without_endings(ops: Any, m: Any, pi: Any, rho: Any) -> Identity
     family=families.general(),
     draws=ONE | {"f": values()},
     assumptions=(discounted,),
-    source="Puterman 1994, section 6.9",
+    source="Puterman 1994, chapter 6 (linear programming)",
     kind="identity",
 )
 def visits_flow(ops: Any, m: Any, pi: Any, rho: Any, f: Any) -> Identity:
-    r"""\sum_{s,a} \mu(s,a) (f(s) - \gamma \sum_t P(t|s,a) f(t)) = \sum_s \rho(s) f(s) for every f.
+    r"""\sum_{s,a} \mu(s,a) (f(s) - \gamma \sum_t P(t|s,a) f(t)) = \sum_s \rho(s) f(s) for every f and \gamma < 1.
 
     Proof: what enters a state is its start mass and the discounted flow into it; test it with f.
     """
@@ -242,11 +286,11 @@ def visits_flow_undiscounted(ops: Any, m: Any, pi: Any, rho: Any, f: Any) -> Ide
     family=families.general(),
     draws=ONE | {"tau": temperatures(orders=8)},
     assumptions=(discounted,),
-    source="Puterman 1994, section 6.9, regularised",
+    source="Puterman 1994, chapter 6 (linear programming), regularised",
     kind="identity",
 )
 def duality(ops: Any, m: Any, pi: Any, rho: Any, tau: Any) -> Identity:
-    r"""\rho V_\tau^\pi = \sum_{s,a} \mu(s,a) R(s,a) - \sum_s \mu(s) \Omega(\pi(\cdot|s)).
+    r"""\rho V_\tau^\pi = \sum_{s,a} \mu(s,a) R(s,a) - \sum_s \mu(s) \Omega(\pi(\cdot|s)), for \gamma < 1.
 
     Proof: :math:`\rho (I - \gamma P_\pi)^{-1} (R_\pi - \Omega)`, read from either side.
     """
