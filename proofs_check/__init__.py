@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proofs_check.claim import Assumption, Claim, claim, twin
+from proofs_check.claim import Assumption, Claim, claim, stronger, twin
 from proofs_check.draws import (
     deterministic_policies,
     distributions,
@@ -13,14 +13,31 @@ from proofs_check.draws import (
     temperatures,
     values,
 )
-from proofs_check.evidence import Evidence, Identity, Inequality
+from proofs_check.evidence import (
+    Comparison,
+    Evidence,
+    Identity,
+    Inequality,
+    Order,
+    Sampled,
+    Scaling,
+    Trial,
+    Witness,
+)
+from proofs_check.sampling import streams
 
 __all__ = [
     "Assumption",
     "Claim",
+    "Comparison",
     "Evidence",
     "Identity",
     "Inequality",
+    "Order",
+    "Sampled",
+    "Scaling",
+    "Trial",
+    "Witness",
     "claim",
     "deterministic_policies",
     "distributions",
@@ -28,6 +45,8 @@ __all__ = [
     "policies",
     "q_values",
     "scalars",
+    "streams",
+    "stronger",
     "temperatures",
     "twin",
     "values",

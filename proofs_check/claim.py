@@ -13,13 +13,14 @@ anywhere else, and importing one claim imports no other paper's.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,7 +84,7 @@ class Claim:
     @property
     def file(self) -> str:
         """The file that defines it."""
-        return self.body.__code__.co_filename
+        return inspect.unwrap(self.body).__code__.co_filename
 
     @property
     def title(self) -> str:
@@ -101,7 +102,12 @@ def claim(
     kind: str = "theorem",
     instances: Sequence[str] | None = None,
 ) -> Callable[[Body], Claim]:
-    """Make a claim of a body ``(ops, mdp, **draws) -> Inequality | Identity`` whose docstring states it in LaTeX.
+    """Make a claim of a body ``(ops, mdp, **draws) -> Evidence`` whose docstring states it in LaTeX.
+
+    What a body returns says how it is judged: ``Inequality``, ``Identity``, ``Scaling``, ``Order`` and ``Witness`` by the
+    signs on each instance; ``Trial``, ``Comparison`` and whatever is ``Sampled`` by the average over the family. A body
+    that needs chance draws ``streams()`` (see ``proofs_check.sampling``): random numbers for each instance, the same
+    whoever runs it.
 
     Parameters
     ----------
@@ -125,8 +131,10 @@ def claim(
         statement = " ".join((body.__doc__ or "").split("\n\n")[0].split())
         if not statement:
             raise ValueError(f"{id}: the docstring of {body.__name__} states the claim, and it is missing")
-        parts = as_families(family)
-        return Claim(id, body, parts, _draws(body, draws or {}), tuple(assumptions), source, kind, names, statement)
+        parts, drawn = as_families(family), _draws(body, draws or {})
+        # A statement about chance is about its families' average, which fixed models are no part of.
+        fixed = () if instances is None and any(d.name == "streams" for d in drawn.values()) else names
+        return Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement)
 
     return make
 
@@ -158,6 +166,24 @@ def twin(of: Claim, *, why: str, family: Any = None, draws: Mapping[str, Any] | 
         return made
 
     return make
+
+
+def stronger(of: Claim, factor: Any, *, why: str = "", family: Any = None) -> Claim:
+    """The twin of an ``Inequality`` whose bound is ``factor`` times the claim's (a Fraction, for one that floats do not hold).
+
+    It shows that the claim's constant cannot be replaced by a smaller one unnoticed.
+    """
+    from proofs_check.evidence import Inequality
+
+    def body(ops: Any, mdp: Any, **draws: Any) -> Evidence:
+        found = of.body(ops, mdp, **draws)
+        if not isinstance(found, Inequality):
+            raise TypeError(f"{of.id} returned {type(found).__name__}: only an Inequality has a bound to scale")
+        return replace(found, bound=found.bound * factor)
+
+    functools.update_wrapper(body, of.body)
+    body.__doc__ = None
+    return twin(of, why=why or f"the bound times {factor}", family=family)(body)
 
 
 def _draws(body: Body, given: Mapping[str, Any]) -> dict[str, Draw]:

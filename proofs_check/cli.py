@@ -1,8 +1,6 @@
-"""``proofs-check``: list, verify, show, cite, mutants.
+"""``proofs-check``: list, verify, attack, show, cite, mutants.
 
-Exit codes: 0 nothing refuted unexpectedly and all teeth in; 1 refuted, or a mutant or twin survives, or two
-arithmetics exclude each other; 2 undecided, vacuous, or not the recorded verdict; 3 usage; 130 interrupted. Tables
-and JSON go to stdout, progress to stderr.
+Exit codes are listed in ``EXITS``. Tables and JSON go to stdout, progress to stderr.
 """
 
 from __future__ import annotations
@@ -13,7 +11,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from tabular import __version__
+
 OK, REFUTED, UNDECIDED, USAGE, INTERRUPTED = 0, 1, 2, 3, 130
+EXITS = """exit codes:
+  0    nothing refuted that is not recorded so, and all teeth in
+  1    refuted; or a mutant or twin survives, two arithmetics exclude each other, or a body raises
+  2    undecided, vacuous, or not the recorded verdict
+  3    usage, or a store or process that fails
+  130  interrupted
+
+docs/verdicts.md says what the words mean.
+"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,12 +45,22 @@ def _seed(text: str) -> int:
     return n
 
 
+def _shard(text: str) -> tuple[int, int]:
+    i, _, n = text.partition("/")
+    if not (i.isdecimal() and n.isdecimal() and 1 <= int(i) <= int(n)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected I/N with 1 <= I <= N, e.g. 2/3")
+    return int(i), int(n)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = _Parser(
         prog="proofs-check",
         description="Check theorems on families of MDPs, in arithmetic that does not round them away.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
     listing = commands.add_parser(
@@ -50,7 +69,12 @@ def parser() -> argparse.ArgumentParser:
     listing.add_argument("papers", nargs="*", metavar="PAPER", help="show the claims of these papers")
     listing.add_argument("--markdown", action="store_true", help="print the checked claims as the README's table")
 
-    verify = commands.add_parser("verify", help="check claims: all of them, or those of papers, ids or files")
+    verify = commands.add_parser(
+        "verify",
+        help="check claims: all of them, or those of papers, ids or files",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     verify.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE")
     size = verify.add_mutually_exclusive_group()
     size.add_argument(
@@ -71,7 +95,50 @@ def parser() -> argparse.ArgumentParser:
         help="write the verdicts of this run into the registry's files in DIR "
         "(proofs_check/papers, once each change is understood)",
     )  # fmt: skip
-    verify.set_defaults(budget="default")
+    kept = verify.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--store", type=Path, metavar="DIR", help="keep results here, and take them from here (.proofs-check)"
+    )
+    kept.add_argument("--no-store", action="store_true", help="keep nothing, compute everything")
+    verify.add_argument(
+        "--resume", dest="fresh", action="store_false",
+        help="go on where an interrupted run stopped: the default, for whatever neither claim, engine nor library changed",
+    )  # fmt: skip
+    verify.add_argument(
+        "--fresh", action="store_true",
+        help="compute everything again, and compare with what the store has",
+    )  # fmt: skip
+    verify.add_argument(
+        "--shard", type=_shard, metavar="I/N",
+        help="compute part I of N into the store, without verdicts: see merge",
+    )  # fmt: skip
+    verify.set_defaults(budget="default", fresh=False)
+
+    merge = commands.add_parser("merge", help="put the results of shards, or any stores, into one")
+    merge.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    merge.add_argument("--into", type=Path, metavar="DIR", default=Path(".proofs-check"), help="(.proofs-check)")
+
+    export = commands.add_parser("export", help="write the results of a store as a table for other programs")
+    export.add_argument("file", type=Path, metavar="FILE.parquet")
+    export.add_argument("--store", type=Path, metavar="DIR", default=Path(".proofs-check"), help="(.proofs-check)")
+
+    costs = commands.add_parser("costs", help="seconds and instances of each claim by phase, as the store has them")
+    costs.add_argument("--store", type=Path, metavar="DIR", default=Path(".proofs-check"), help="(.proofs-check)")
+    costs.add_argument("--json", action="store_true")
+
+    attack = commands.add_parser("attack", help="search for the worst instance of claims, and how near it comes")
+    attack.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE")
+    attack.add_argument("--all", action="store_true", help="every claim that is checked: the table of κ")
+    attack.add_argument(
+        "--evaluations", type=_positive, default=60_000, help="instances tried in the search for each claim (60,000)"
+    )
+    attack.add_argument("--seed", type=_seed, default=0)
+    attack.add_argument("--workers", type=_positive, default=2, help="processes (2); results do not depend on them")
+    attack.add_argument("--json", action="store_true")
+    attack.add_argument(
+        "--out", type=Path, default=Path("counterexamples"), metavar="DIR",
+        help="where a counterexample is saved, if one is found (counterexamples)",
+    )  # fmt: skip
 
     show = commands.add_parser(
         "show", help="one claim: statement, evidence, tightest instance, counterexample, how to rerun it"
@@ -104,9 +171,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"proofs-check: {error}", file=sys.stderr)
         return USAGE
-    except KeyboardInterrupt:
-        print("proofs-check: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print("proofs-check: interrupted" + "".join(f"; {said}" for said in stop.args), file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        from proofs_check.parts import StoreError
+        from proofs_check.processes import WorkerDied
+
+        if not isinstance(error, (StoreError, WorkerDied)):
+            raise
+        print(f"proofs-check: {error}", file=sys.stderr)
+        return USAGE
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -123,6 +198,14 @@ def _run(options: argparse.Namespace) -> int:
         else:
             listing(options.papers)
         return OK
+    if options.command == "attack":
+        from proofs_check.adversary.command import run
+
+        return run(options)
+    if options.command in ("merge", "export", "costs"):
+        from proofs_check import storing
+
+        return int(getattr(storing, options.command)(options))
     from proofs_check import commands
 
     return int(getattr(commands, options.command)(options))

@@ -12,15 +12,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs_check import counterexample, expected, selection, tables, teeth
+from proofs_check import counterexample, expected, kinds, selection, storing, tables, teeth
 from proofs_check.claim import Claim
 from proofs_check.cli import OK, REFUTED, UNDECIDED
 from proofs_check.jobs import Done, Job, run
 from proofs_check.mutants import MUTANTS
+from proofs_check.progress import Monitor, shown
 from proofs_check.runner import BUDGETS, instance
 from proofs_check.runner import verify as verify_claim
 from proofs_check.settle import Settler
+from proofs_check.store import Store
 from proofs_check.teeth import Bite
+from proofs_check.user_errors import reported
 from proofs_check.verdict import Verdict
 
 
@@ -33,6 +36,8 @@ class Outcome:
     whole: bool  # all claims ran, so that a mutant that none of them kills survives
     planted: Verdict
     drifts: dict[str, str]
+    computed: int = 0  # instances, without those from the store
+    took: float = 0.0  # seconds for them
 
     def problems(self) -> list[tuple[int, str]]:
         """Exit codes and what they are for."""
@@ -83,7 +88,18 @@ def verify(options: argparse.Namespace) -> int:
     budget = BUDGETS[options.budget]
     jobs = selection.jobs(options.names, budget, options.seed)
     start = time.perf_counter()
-    outcome = check(jobs, options.workers, mutants=options.mutants, whole=not options.names, quiet=options.json)
+    with storing.opened(options) as store:
+        if options.shard is not None:
+            return storing.shard(jobs, store, options)
+        outcome = check(
+            jobs,
+            options.workers,
+            mutants=options.mutants,
+            whole=not options.names,
+            quiet=False,
+            store=store,
+            fresh=options.fresh,
+        )
     seconds = time.perf_counter() - start
     data = as_data(outcome, options.budget, options.seed)
     if options.out is not None:
@@ -94,7 +110,7 @@ def verify(options: argparse.Namespace) -> int:
     if options.json:
         print(
             json.dumps(
-                data | {"seconds": {d.job.id: round(d.seconds, 3) for d in outcome.done} | {"all": round(seconds, 3)}},
+                data | {"costs": storing.costs_of(outcome, seconds)},
                 indent=1,
             )
         )
@@ -103,15 +119,27 @@ def verify(options: argparse.Namespace) -> int:
     return outcome.code
 
 
-def check(jobs: list[Job], workers: int, *, mutants: bool, whole: bool, quiet: bool) -> Outcome:
-    """Run claims, their twins and the mutants."""
-    with _progress(len(jobs) + (len(MUTANTS) if mutants else 0), quiet) as advance:
+def check(
+    jobs: list[Job],
+    workers: int,
+    *,
+    mutants: bool,
+    whole: bool,
+    quiet: bool,
+    store: Store | None = None,
+    fresh: bool = False,
+) -> Outcome:
+    """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``."""
+    with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
-        done = run(jobs, workers, lambda d: advance(d.job.id))
+        done = run(jobs, workers, store=store, fresh=fresh, monitor=monitor)
+        computed, took = monitor.instances, time.monotonic() - monitor.began
+        storing.warn_unstored(monitor.unstored)
         true = [
             d.job for d in done if d.verdict is not None and d.verdict.verdict in ("holds", "tight")
         ]  # a refuted claim kills nothing
-        bites = teeth.bite(true, workers, progress=lambda b: advance(b.mutant)) if mutants else []
+        monitor.begin(len(MUTANTS) if mutants else 0, phase="teeth", unit="mutants")
+        bites = teeth.bite(true, workers, progress=lambda b: monitor.advance(b.mutant)) if mutants else []
     known = expected.load()
     same = all(j.budget.name == "default" and j.seed == 0 for j in jobs)
     drifts = {
@@ -122,19 +150,15 @@ def check(jobs: list[Job], workers: int, *, mutants: bool, whole: bool, quiet: b
     for d in done:
         if whole and d.verdict is not None and d.job.id not in known:
             drifts[d.job.id] = "and the registry has no verdict for it"
-    return Outcome(done, bites, whole, planted, drifts)
+    return Outcome(done, bites, whole, planted, drifts, computed, took)
 
 
 @contextlib.contextmanager
-def _progress(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=total)
-        yield lambda name: bar.update(task, advance=1, description=name)
+def progress(total: int, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A bar, or lines, for ``total`` pieces of work; call what it gives with the name of each."""
+    with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
+        monitor.begin(total, phase="done", unit="pieces")
+        yield monitor.advance
 
 
 def as_data(outcome: Outcome, budget: str, seed: int) -> dict[str, Any]:
@@ -170,7 +194,7 @@ def mutants(options: argparse.Namespace) -> int:
     """``proofs-check mutants``: every mutant against every claim."""
     known = expected.load()
     jobs = [j for j in selection.jobs([], BUDGETS["quick"], 0) if known.get(j.id) != "refuted"]
-    with _progress(len(MUTANTS), options.json) as advance:
+    with progress(len(MUTANTS), options.json) as advance:
         bites = teeth.bite(jobs, options.workers, progress=lambda b: advance(b.mutant))
     toothless = [j.id for j in jobs if not any(j.id in b.killed_by for b in bites)]
     if options.json:
@@ -185,27 +209,38 @@ def show(options: argparse.Namespace) -> int:
     claim = _find(options.claim, options.file, options.seed)
     tables.claim(claim)
     if options.replay is not None:
-        data = json.loads(options.replay.read_text(encoding="utf-8"))
-        if data.get("claim") != claim.id:
-            raise selection.UsageError(
-                f"{options.replay} is a counterexample of {data.get('claim')}, not of {claim.id}"
-            )
+        try:
+            data = counterexample.load(options.replay)
+        except counterexample.Damaged as error:
+            raise selection.UsageError(str(error)) from None
+        if data["claim"] != claim.id:
+            raise selection.UsageError(f"{options.replay} is a counterexample of {data['claim']}, not of {claim.id}")
         mdp, payloads = counterexample.replay(data)
+        if (weighed := kinds.look(claim, mdp, payloads)) is not None:
+            tables.view(f"counterexample of {options.replay}", mdp, payloads, *weighed)
+            return REFUTED if weighed[1].status is not None and weighed[1].status[0] == kinds.BAD else OK
         settled = Settler(claim)(mdp, payloads)
         tables.instance(f"counterexample of {options.replay}", mdp, payloads, settled)
         return REFUTED if settled.status == "refuted" else OK
     address = options.instance
     if address is None:
-        found = verify_claim(claim, BUDGETS["quick"], options.seed)
+        with reported(claim, options.seed, selection.UsageError):
+            found = verify_claim(claim, BUDGETS["quick"], options.seed)
         tables.verdict(found)
         smallest = found.tally.counterexample
         address = smallest["address"] if smallest is not None else found.ratio_at
+        address = address or found.evidence.get("witness", {}).get("address", "")
     if address:
         try:
             mdp, payloads = instance(claim, address, options.seed)
         except ValueError as error:
             raise selection.UsageError(str(error)) from None
-        tables.instance(address, mdp, payloads, Settler(claim)(mdp, payloads))
+        with reported(claim, options.seed, selection.UsageError):
+            weighed = kinds.look(claim, mdp, payloads)
+            if weighed is not None:
+                tables.view(address, mdp, payloads, *weighed)
+            else:
+                tables.instance(address, mdp, payloads, Settler(claim)(mdp, payloads))
         where = f" --file {options.file}" if options.file else ""
         print(f"again: proofs-check show {claim.id}{where} --seed {options.seed} --instance '{address}'")
     return OK

@@ -1,7 +1,11 @@
-"""Instances on disk: exact numbers as text, so that a counterexample is the same wherever it is replayed."""
+"""Instances on disk: exact numbers as text, so that a counterexample is the same wherever it is replayed.
+
+A file carries a digest of its numbers. What was damaged, edited or written by something else is refused, with the place.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from fractions import Fraction
@@ -11,7 +15,14 @@ from typing import Any
 import numpy as np
 
 from proofs_check.draws import Payload
+from tabular.errors import ModelError
 from tabular.mdp import MDP
+
+FORMS = {"array": np.float64, "distribution": np.int64}
+
+
+class Damaged(ValueError):
+    """A file of a counterexample that is not what was written; the message says what is wrong with it."""
 
 
 def record(mdp: MDP, payloads: Mapping[str, Payload], address: str) -> dict[str, Any]:
@@ -24,12 +35,35 @@ def replay(data: Mapping[str, Any]) -> tuple[MDP, dict[str, Payload]]:
     return _mdp(data["mdp"]), {name: _drawn(x) for name, x in data["draws"].items()}
 
 
+def digest(data: Mapping[str, Any]) -> str:
+    """Of an instance's numbers, whatever else its record says."""
+    text = json.dumps({"mdp": data["mdp"], "draws": data["draws"]}, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def save(path: Path, claim_id: str, statement: str, data: Mapping[str, Any]) -> None:
-    """Write a record with the claim that it belongs to."""
+    """Write a record with the claim that it belongs to and its digest."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        json.dumps({"claim": claim_id, "statement": statement} | dict(data), indent=1) + "\n", encoding="utf-8"
-    )
+    out = {"claim": claim_id, "statement": statement} | dict(data) | {"digest": digest(data)}
+    path.write_text(json.dumps(out, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A file's record, checked: its digest, its shapes, its rows. Raises Damaged naming the file and what is wrong."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path} cannot be read as a counterexample: {error}") from None
+    if not isinstance(data, dict) or (missing := [k for k in ("claim", "mdp", "draws", "digest") if k not in data]):
+        lacks = f": it has no {missing[0]!r}" if isinstance(data, dict) else ""
+        raise Damaged(f"{path} is no counterexample of this program{lacks}")
+    if digest(data) != data["digest"]:
+        raise Damaged(f"{path} was changed: its numbers have digest {digest(data)}, and it says {data['digest']}")
+    try:
+        replay(data)
+    except (ModelError, KeyError, IndexError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+        raise Damaged(f"{path} holds no instance: {type(error).__name__}: {error}") from None
+    return data
 
 
 def describe(mdp: MDP, payloads: Mapping[str, Payload]) -> list[str]:
@@ -99,6 +133,9 @@ def _payload(p: Payload) -> dict[str, Any]:
 def _drawn(x: Mapping[str, Any]) -> Payload:
     if x["form"] == "model":
         return Payload("model", _mdp(x["mdp"]))
-    kind = np.int64 if x["form"] == "distribution" else np.float64
-    data = np.array([kind(Fraction(y)) for y in x["data"]], dtype=kind).reshape(x["shape"])
-    return Payload(x["form"], data, x["ndim"])
+    kind = FORMS[x["form"]]
+    exact = [Fraction(y) for y in x["data"]]
+    data = np.array([float(y) for y in exact]).astype(kind) if kind is np.float64 else np.array(list(map(int, exact)))
+    if any(Fraction(got) != y for got, y in zip(data.tolist(), exact, strict=True)):
+        raise ValueError(f"{next(y for y in x['data'])} ... are no numbers that {x['form']} holds exactly")
+    return Payload(x["form"], data.reshape(x["shape"]), x["ndim"])

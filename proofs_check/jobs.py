@@ -1,24 +1,29 @@
-"""Claims in processes: jobs that can be sent, and a pool that gives the same results whatever its size."""
+"""Claims in processes: jobs that can be sent, cut into units, recorded in a store, and put together in one order.
+
+Verdicts and their bits are the same whatever the number of processes, and whichever units come from a store.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import time
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+from proofs_check import digests, runner
 from proofs_check.claim import Claim, load_file, load_paper
-from proofs_check.runner import TEETH, Budget, verify
-from proofs_check.settle import EngineFault
+from proofs_check.families import LARGE
+from proofs_check.ledger import Cost, total
+from proofs_check.merging import merged
+from proofs_check.processes import ONE_THREAD, fan_out, spread
+from proofs_check.progress import Monitor
+from proofs_check.runner import Budget
+from proofs_check.shrink import recorded
+from proofs_check.store import Record, Store
 from proofs_check.verdict import Verdict
+from proofs_check.workers import HUNT, Finished, Task, Unit, start, units, work
 
-# One thread for linear algebra, so that workers do not fight over cores and bits do not depend on their number.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+__all__ = ["ONE_THREAD", "Done", "Job", "Shard", "fan_out", "run", "run_shard"]
+
+GROUP = 8  # units in a task: enough for the sending to cost nothing, few enough to keep all processes busy to the end
 
 
 @dataclass(frozen=True)
@@ -45,73 +50,167 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """What a job came to; ``fault`` says why there is no verdict: two arithmetics exclude each other, or the body raised."""
+    """What a job came to; ``fault`` says why there is no verdict: two arithmetics exclude each other, or the body raised.
+
+    ``seconds`` and ``cost`` are those of all its units, ``reused`` of which came from the store.
+    """
 
     job: Job
     verdict: Verdict | None
     twins: tuple[Verdict, ...]
     fault: str
     seconds: float
+    cost: Cost = field(default_factory=Cost, compare=False)
+    units: int = field(default=0, compare=False)
+    reused: int = field(default=0, compare=False)
 
 
-def work(job: Job) -> Done:
-    """Run one job, in this process."""
-    start = time.perf_counter()
-    claim, verdict, twins, fault = job.load(), None, [], ""
-    try:
-        verdict = verify(claim, job.budget, job.seed)
-        twins = [verify(twin, TEETH, hunt=True) for twin in claim.twins]
-    except EngineFault as error:
-        fault = f"the engine is at fault: {error}"
-    except Exception:  # a body of one's own may raise anything; the run goes on, and reports it
-        fault = f"it raised\n{traceback.format_exc(limit=-4)}"
-    return Done(job, verdict, tuple(twins), fault, time.perf_counter() - start)
+@dataclass(frozen=True)
+class Shard:
+    """Part ``i`` of ``n`` (1 <= i <= n) of all units, by their addresses alone."""
+
+    i: int
+    n: int
+
+    def has(self, unit: Unit) -> bool:
+        """Whether the unit belongs to this part."""
+        return runner.key(f"{unit.claim}/{unit.label}") % self.n == self.i - 1
 
 
-def run(jobs: Sequence[Job], workers: int = 2, progress: Callable[[Done], None] | None = None) -> list[Done]:
-    """All jobs, each in one of ``workers`` processes; results in the order of ``jobs``."""
-    return fan_out(work, jobs, workers, progress, ONE_THREAD)
+@dataclass
+class _Plan:
+    """A job on its way: its units, and what is known of them."""
+
+    job: Job
+    claim: Claim
+    units: list[Unit]
+    found: dict[str, Record] = field(default_factory=dict)
+    reused: int = 0
+    faults: dict[int, str] = field(default_factory=dict)
+    left: int = 0  # tasks
+
+    def missing(self, shard: Shard | None) -> list[int]:
+        """Places of the units to be computed."""
+        wanted = [i for i, unit in enumerate(self.units) if shard is None or shard.has(unit)]
+        return [i for i in wanted if self.units[i].key not in self.found]
+
+    def done(self) -> Done:
+        """The verdict, of tallies merged in the order of the units; the first fault in that order stands for all."""
+        cost = total(record.cost for record in self.found.values())
+        numbers = (cost.seconds, cost, len(self.units), self.reused)
+        if self.faults:
+            return Done(self.job, None, (), self.faults[min(self.faults)], *numbers)
+        own = [self.found[unit.key].tally for unit in self.units if unit.label != HUNT]
+        hunted = {unit.claim: self.found[unit.key].tally for unit in self.units if unit.label == HUNT}
+        twins = tuple(runner.conclude(twin, merged([hunted[twin.id]])) for twin in self.claim.twins)
+        verdict = runner.conclude(self.claim, merged(own))
+        if verdict.tally.counterexample is not None:
+            verdict.tally.counterexample = recorded(self.claim, verdict.tally.counterexample)
+        return Done(self.job, verdict, twins, "", *numbers)
 
 
-def fan_out(
-    function: Callable[[Any], Any],
-    tasks: Sequence[Any],
-    workers: int,
-    progress: Callable[[Any], None] | None,
-    variables: Mapping[str, str],
+def run(
+    jobs: Sequence[Job],
+    workers: int = 2,
+    progress: Callable[[Done], None] | None = None,
+    *,
+    store: Store | None = None,
     fresh: bool = False,
-) -> list[Any]:
-    """``function`` of each task in spawned processes with environment ``variables``; ``fresh``: a new process for each task."""
-    found = []
-    context = multiprocessing.get_context("spawn")
-    with (
-        _environment(**variables),
-        context.Pool(
-            min(workers, max(1, len(tasks))), initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None
-        ) as pool,
-    ):
-        for result in pool.imap(function, tasks):
-            found.append(result)
-            if progress is not None:
-                progress(result)
-    return found
+    monitor: Monitor | None = None,
+) -> list[Done]:
+    """All jobs, in ``workers`` processes; results in the order of ``jobs``.
+
+    What ``store`` has is taken from there, unless ``fresh``; what it has not is recorded as it comes, and kept when the run
+    is interrupted. Raises StoreError where it cannot be, WorkerDied where a process was killed.
+    """
+    found: dict[int, Done] = {}
+
+    def conclude(i: int, plan: _Plan) -> None:
+        found[i] = plan.done()
+        if progress is not None:
+            progress(found[i])
+
+    _execute(jobs, workers, store, fresh, None, monitor or Monitor(), conclude)
+    return [found[i] for i in range(len(jobs))]
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def run_shard(
+    jobs: Sequence[Job],
+    workers: int,
+    store: Store,
+    shard: Shard,
+    *,
+    fresh: bool = False,
+    monitor: Monitor | None = None,
+) -> tuple[int, int, dict[str, str]]:
+    """The units of one shard into a store: how many there are, how many were there before, and faults by claim."""
+    plans = _execute(jobs, workers, store, fresh, shard, monitor or Monitor(), lambda i, plan: None)
+    mine = sum(shard.has(unit) for plan in plans for unit in plan.units)
+    faults = {plan.job.id: plan.faults[min(plan.faults)] for plan in plans if plan.faults}
+    return mine, sum(plan.reused for plan in plans), faults
 
 
-@contextmanager
-def _environment(**variables: str) -> Iterator[None]:
-    """Environment of the processes that start inside; put back afterwards."""
-    saved = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
+def _execute(
+    jobs: Sequence[Job],
+    workers: int,
+    store: Store | None,
+    fresh: bool,
+    shard: Shard | None,
+    monitor: Monitor,
+    conclude: Callable[[int, _Plan], None],
+) -> list[_Plan]:
+    """Compute what is missing; ``conclude`` each job as soon as it is complete."""
+    plans = [_Plan(job, claim, units(job, claim)) for job in jobs for claim in (job.load(),)]
+    if store is not None:
+        store.absorb()
+        known = {} if fresh else store.load(unit.key for plan in plans for unit in plan.units)
+        for plan in plans:
+            plan.found = {unit.key: known[unit.key] for unit in plan.units if unit.key in known}
+            plan.reused = sum(shard is None or shard.has(unit) for unit in plan.units if unit.key in plan.found)
+    tasks = _tasks(plans, shard)
+    monitor.begin(sum(len(task.units) for task in tasks), sum(plan.reused for plan in plans))
+    for task in tasks:
+        plans[task.of].left += 1
+    for i, plan in enumerate(plans):
+        if not plan.left:
+            conclude(i, plan)
+
+    def take(finished: Finished) -> None:
+        task, plan = finished.task, plans[finished.task.of]
+        done = task.places[: len(finished.records)]
+        plan.found |= {plan.units[i].key: record for i, record in zip(done, finished.records, strict=True)}
+        if finished.fault:
+            plan.faults[task.places[len(finished.records)]] = finished.fault
+        plan.left -= 1
+        monitor.took(finished)
+        if not plan.left:
+            conclude(task.of, plan)
+
+    own = store.begin() if store is not None and tasks else None
+    given = (None, "", "") if own is None else (str(own.folder), own.id, digests.engine())
     try:
-        yield
+        spread(work, tasks, workers, take, start=start, given=given, waiting=monitor.waiting)
     finally:
-        for name, value in saved.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        if store is not None and own is not None:
+            store.finish(own)
+    return plans
+
+
+def _tasks(plans: Sequence[_Plan], shard: Shard | None) -> list[Task]:
+    """What is missing, in pieces; those that take longest first, so that no process is left with one at the end."""
+    tasks = []
+    for of, plan in enumerate(plans):
+        missing = plan.missing(shard)
+        weights = {i: weight(plan.claim, plan.units[i].label) for i in missing}
+        for size in sorted(set(weights.values())):
+            alike = [i for i in missing if weights[i] == size]
+            each = max(1, GROUP // size)
+            for places in (tuple(alike[k : k + each]) for k in range(0, len(alike), each)):
+                tasks.append((size, Task(of, plan.job, places, tuple(plan.units[i] for i in places))))
+    return [task for _, task in sorted(tasks, key=lambda pair: -pair[0])]
+
+
+def weight(claim: Claim, label: str) -> int:
+    """About how much longer than a chunk of a family a unit takes."""
+    name = label.partition(":")[0]
+    return 1 if name not in claim.instances else 8 if name in LARGE else 2

@@ -1,4 +1,4 @@
-r"""Screening with the compiled kernels under test: every operator that a claim calls is run by its kernel too.
+r"""Screening with the compiled kernels under test: ``expect``, ``backup`` and the batched ``evaluate`` run beside it.
 
 ``ProbedOps`` computes enclosures as ``EnclosureOps`` does and, at the midpoints of what an operator is given, compares the
 kernel's value with the operator's enclosure there. Both round within the same a-priori bound ``r`` of the exact value (dot
@@ -92,6 +92,10 @@ class ProbedOps(EnclosureOps):
         A = operators.resolvent(self, m, pi)
         b = operators.policy_reward(self, m, pi)
         point = Value(self, np.stack([x, np.zeros_like(x)]), 1)
+        solved = np.isfinite(self.solve(A, b).data[1])
+        if (lost := solved & ~np.isfinite(x)).any():
+            i = tuple(int(j) for j in np.argwhere(lost)[0])
+            raise EngineFault(f"the compiled evaluate gives {x[i]!r} at {i}, where the value is finite")
         low, _ = self.bounds(self.abs(b - self.dot(A, point[None, :])))
         n = m.S
         most = gamma_n(3 * n) * (2 * n - 1) + gamma_n(m.A + 3)  # elimination, and the assembly of P_pi

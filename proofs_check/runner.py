@@ -2,8 +2,9 @@
 
 Every instance has an address ``family[i]:chunk.index`` (or ``model:draw`` for fixed models) that, with the claim's id
 and the seed, makes it again. Chunks have one size at every budget, so that a larger budget adds instances and changes
-none; seeds are spawned by the claim's id, so that adding a claim changes no other. Verdicts and their bits depend on
-neither the number of processes nor the order.
+none; seeds are spawned by the claim's id, so that adding a claim changes no other. What a chunk comes to (``count``) is
+a function of the claim and the chunk's label; a verdict is that of its chunks' tallies, merged in the order of ``plan``.
+So verdicts and their bits depend on neither the number of processes, nor the order, nor on interruptions.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check import families
+from proofs_check import families, kinds
 from proofs_check.claim import Claim
 from proofs_check.draws import Integers, Payload, Place
+from proofs_check.ledger import Cost, timed
+from proofs_check.merging import merged
 from proofs_check.settle import RATIONAL_STATES, Settled, Settler, Sides, one, screen
 from proofs_check.verdict import Tally, Verdict, judge
 
@@ -44,7 +47,7 @@ class Budget:
 BUDGETS = {
     "quick": Budget("quick", 200, 1, 0, 2),
     "default": Budget("default", 2000, 2, 1, 2),
-    "thorough": Budget("thorough", 20000, 8, 2, 4),
+    "thorough": Budget("thorough", 20000, 8, 2, 2),
 }
 TEETH = Budget("teeth", 200, 0, 0, 0)
 
@@ -58,6 +61,13 @@ class Chunk:
     batch: Any
     payloads: Mapping[str, Payload]
     model: Any = None
+    source: str = ""  # key of its family, or name of its model
+    path: tuple[int, ...] = ()  # what was spawned from the seed
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the first of its family: a tie in it is followed to the end of the ladder."""
+        return self.model is None and self.label.endswith(":0")
 
     def address(self, i: int) -> str:
         return self.label if self.model is not None else f"{self.label}.{i}"
@@ -73,28 +83,47 @@ def key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
-def chunks(claim: Claim, budget: Budget, seed: int) -> Iterator[Chunk]:
-    """All chunks of a budget: each family in turn, then the fixed models."""
-    share = CHUNK // len(claim.family)
-    for c in range(-(-budget.instances // CHUNK)):
-        for f in range(len(claim.family)):
-            yield family_chunk(claim, f, c, seed, share)
+def plan(claim: Claim, budget: Budget) -> list[str]:
+    """The labels of all chunks of a budget, in order: each family in turn, then the fixed models."""
+    labels = [
+        f"{family.name}[{f}]:{c}" for c in range(-(-budget.instances // CHUNK)) for f, family in enumerate(claim.family)
+    ]
     for name in claim.instances:
-        for k in range(budget.large if name in families.LARGE else budget.fixed):
-            yield fixed_chunk(claim, name, k, seed)
+        labels += [f"{name}:{k}" for k in range(budget.large if name in families.LARGE else budget.fixed)]
+    return labels
 
 
-def family_chunk(claim: Claim, f: int, c: int, seed: int, share: int | None = None) -> Chunk:
+def chunk_of(claim: Claim, label: str, seed: int) -> Chunk:
+    """The chunk of a label. Raises ValueError where the claim has none such."""
+    name, _, number = label.partition(":")
+    if not number.isdecimal():
+        raise ValueError(f"{label!r} names no chunk")
+    if name in claim.instances:
+        return fixed_chunk(claim, name, int(number), seed)
+    for f, family in enumerate(claim.family):
+        if f"{family.name}[{f}]" == name:
+            return family_chunk(claim, f, int(number), seed)
+    raise ValueError(f"{claim.id} has no family or model {name!r}")
+
+
+def chunks(claim: Claim, budget: Budget, seed: int) -> Iterator[Chunk]:
+    """All chunks of a budget, in order."""
+    for label in plan(claim, budget):
+        yield chunk_of(claim, label, seed)
+
+
+def family_chunk(claim: Claim, f: int, c: int, seed: int) -> Chunk:
     """Chunk ``c`` of family ``f``."""
     family = claim.family[f]
-    n = CHUNK // len(claim.family) if share is None else share
+    n = CHUNK // len(claim.family)
     path = (key(claim.id), key(family.key), c)
 
     def make(salt: int) -> Any:
         return family(int(Integers(seed, *path, salt).below(2**32, 1)[0]), n)
 
     batch = make(0)
-    return Chunk(claim, f"{family.name}[{f}]:{c}", batch, _draw(claim, batch, make, seed, path))
+    drawn = _draw(claim, batch, make, seed, path)
+    return Chunk(claim, f"{family.name}[{f}]:{c}", batch, drawn, None, family.key, path)
 
 
 def fixed_chunk(claim: Claim, name: str, k: int, seed: int) -> Chunk:
@@ -105,7 +134,7 @@ def fixed_chunk(claim: Claim, name: str, k: int, seed: int) -> Chunk:
     def remake(_: int) -> Any:
         raise ValueError(f"{claim.id} draws a second model, of which {name} has none: give it instances=()")
 
-    return Chunk(claim, f"{name}:{k}", batch, _draw(claim, batch, remake, seed, path), model)
+    return Chunk(claim, f"{name}:{k}", batch, _draw(claim, batch, remake, seed, path), model, name, path)
 
 
 def _draw(
@@ -120,39 +149,63 @@ def _draw(
 def instance(claim: Claim, address: str, seed: int) -> tuple[Any, dict[str, Payload]]:
     """The instance of an address. Raises ValueError where the claim has none such."""
     label, _, rest = address.partition(":")
+    number, _, i = rest.partition(".")
     try:
-        if label in claim.instances:
-            return fixed_chunk(claim, label, int(rest), seed).instance(0)
-        (f,) = (f for f, family in enumerate(claim.family) if f"{family.name}[{f}]" == label)
-        c, i = rest.split(".")
-        return family_chunk(claim, f, int(c), seed).instance(int(i))
+        return chunk_of(claim, f"{label}:{number}", seed).instance(0 if label in claim.instances else int(i))
     except (ValueError, IndexError) as error:
         raise ValueError(
             f"{claim.id} has no instance {address!r}: expected family[i]:chunk.index or model:draw"
         ) from error
 
 
-def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False) -> Verdict:
+def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Verdict:
     """The verdict of one claim.
 
     ``hunt`` looks for one refutation and nothing else, for mutants and twins: it settles only what the screening
-    separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. Raises
-    EngineFault where two arithmetics exclude each other.
+    separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. What it costs
+    is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
     """
-    tally = Tally()
-    settler = Settler(claim)
-    for chunk in chunks(claim, budget, seed):
-        counted = _met(claim, chunk, tally)
-        if counted.size:
-            model, payloads = _screened(chunk, counted)
-            found = screen(claim, model, payloads, probed=not hunt)
-            if hunt:
+    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, cost=cost))
+
+
+def conclude(claim: Claim, tally: Tally) -> Verdict:
+    """The verdict of all chunks together: what is done once for a claim belongs here."""
+    return judge(claim.id, tally)
+
+
+def tallied(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+    """The tally of a claim, in this process; see ``verify``."""
+    return merged(_counted(claim, budget, seed, hunt, Cost() if cost is None else cost))
+
+
+def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, cost: Cost) -> Iterator[Tally]:
+    for label in plan(claim, budget):
+        with timed(cost, "drawing"):
+            chunk = chunk_of(claim, label, seed)
+        tally = count(chunk, budget.audit, seed, hunt=hunt, cost=cost)
+        yield tally
+        if hunt and tally.refuted:
+            return
+
+
+def count(chunk: Chunk, audit: int, seed: int, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+    """What one chunk comes to: a function of the claim, the chunk's label, ``audit`` and the seed, and of nothing else."""
+    tally, cost = Tally(), Cost() if cost is None else cost
+    settler = Settler(chunk.claim, full_ties=int(chunk.first))
+    counted = _met(chunk.claim, chunk, tally)
+    cost.instances += tally.drawn
+    if counted.size:
+        model, payloads = _screened(chunk, counted)
+        with timed(cost, "screening"):
+            found = screen(chunk.claim, model, payloads, probed=not hunt)
+        with timed(cost, "settling"):
+            if isinstance(found, kinds.View):
+                kinds.record(chunk, counted, found, tally)
+            elif hunt:
                 _hunt(chunk, counted, found, tally, settler)
             else:
-                _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
-        if hunt and tally.refuted:
-            break
-    return judge(claim.id, tally)
+                _classify(chunk, counted, found, _audited(chunk, counted.size, audit, seed), tally, settler)
+    return tally
 
 
 def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payload]]:

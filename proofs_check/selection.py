@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from proofs_check import registry
+from proofs_check import ledger, registry
 from proofs_check.jobs import Job
 from proofs_check.runner import Budget
+from proofs_check.user_errors import explain_load
 
 
 class UsageError(Exception):
@@ -39,7 +41,10 @@ def jobs(names: Sequence[str], budget: Budget, seed: int) -> list[Job]:
     found: dict[tuple[str, str | None], Job] = {}
 
     def add(claim_id: str, place: tuple[str, str] | None, file: str | None) -> None:
-        found.setdefault((claim_id, file), Job(claim_id, place, file, budget, seed))
+        size = budget
+        if budget.name == "quick":
+            size = replace(budget, instances=ledger.quick(place[0] if place is not None else None))
+        found.setdefault((claim_id, file), Job(claim_id, place, file, size, seed))
 
     for name in names or [key for key, p in known.items() if any(e.state == "checked" for e in p.claims)]:
         if name in known:
@@ -65,7 +70,10 @@ def _claims_in(file: str) -> list[str]:
 
     if not Path(file).is_file():
         raise UsageError(f"no file {file!r}")
-    ids = [claim.id for claim in load_file(file)]
+    try:
+        ids = [claim.id for claim in load_file(file)]
+    except Exception as error:  # importing a file of one's own may raise anything
+        raise UsageError(explain_load(file, error)) from None
     if not ids:
         raise UsageError(f"{file} defines no claim: decorate a function with proofs_check.claim")
     return ids

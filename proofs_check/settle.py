@@ -18,8 +18,8 @@ from proofs_check import evidence
 from proofs_check.claim import Claim
 from proofs_check.draws import Payload
 
-LADDER = (64, 128, 256, 512, 1024, 2048)  # bits of precision of the balls
-TIE_BITS = 64  # the resolution at which all but the first ties of a claim stop
+LADDER = (64, 256, 1024, 2048)  # bits of precision of the balls
+TIE_PRECISION = 256  # where most ties stop; the first of a claim climb on, and those of large models stop at once
 RATIONAL_STATES = 64  # larger models are settled in balls: numerators of n-by-n solutions have about n times the digits
 
 
@@ -32,7 +32,7 @@ class Sides:
     """Both sides of an evidence on ``B`` instances, flattened over its named axes to (B, E).
 
     ``sign`` is that of right minus left: -1, 0 (exactly), 1, or 2 where the enclosures leave it open; ``width`` bounds the distance
-    of the sides relative to the largest side of the instance.
+    of the sides relative to the largest side of the instance (infinite where that may be zero), ``gap`` their distance itself.
     """
 
     identity: bool
@@ -41,6 +41,7 @@ class Sides:
     trivial: tuple[np.ndarray, np.ndarray] | None
     sign: np.ndarray
     width: np.ndarray
+    gap: np.ndarray
 
     @property
     def wrong(self) -> np.ndarray:
@@ -81,12 +82,20 @@ class Sides:
             r = np.where((self.right[0] > 0) & (self.left[0] >= 0), self.left[0] / self.right[1], -np.inf)
         r = np.where((self.sign == 0) & (self.right[0] > 0), 1.0, np.nextafter(r, -np.inf))
         best = r.max(axis=-1)
-        return np.where(np.isfinite(best), best, np.nan)
+        return np.where(np.isfinite(best), np.maximum(best, 0.0), np.nan)
 
     @property
     def resolution(self) -> np.ndarray:
-        """(B,) bits to which undecided entries agree: overlapping sides differ by at most 2^-bits of the largest."""
-        worst = np.where(self.sign == 2, self.width, 0.0).max(axis=-1)
+        """(B,) bits to which undecided entries agree: their sides differ by at most 2^-bits of the instance's largest side."""
+        return self._bits(self.width)
+
+    @property
+    def absolute(self) -> np.ndarray:
+        """(B,) the same for the difference itself, where every side may be zero and nothing is relative to anything."""
+        return self._bits(self.gap)
+
+    def _bits(self, width: np.ndarray) -> np.ndarray:
+        worst = np.where(self.sign == 2, width, 0.0).max(axis=-1)
         with np.errstate(divide="ignore"):
             bits = np.floor(-np.log2(worst))
         return np.where(worst == 0, np.inf, np.where(np.isnan(bits), -np.inf, bits))
@@ -110,7 +119,8 @@ def sides(ops: Any, found: Any, claim_id: str) -> Sides:
         right=hi,
         trivial=None if trivial is None else _bounds(ops, trivial, difference.shape),
         sign=_flat(ops, ops.sign(difference), difference.shape),
-        width=_relative(_bounds(ops, ops.abs(difference), difference.shape)[1], lo, hi),
+        width=_relative(ops, left, right, difference),
+        gap=_bounds(ops, ops.abs(difference), difference.shape)[1],
     )
 
 
@@ -130,15 +140,17 @@ def _flat(ops: Any, x: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(x, (1 if ops.batch is None else int(ops.batch), entries))
 
 
-def _relative(gap: np.ndarray, left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Bounds on |right - left| over the largest side of the instance (over 1 where all of them may be zero)."""
-    least = [np.maximum(np.maximum(low, -high), 0.0) for low, high in (left, right)]
-    scale = np.maximum(*least).max(axis=-1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(gap == 0, 0.0, gap / np.where(scale > 0, scale, 1.0))
+def _relative(ops: Any, left: Any, right: Any, difference: Any) -> np.ndarray:
+    """(B, E) bounds on ``|difference|`` over the instance's largest side, divided in the arithmetic itself: no float overflows."""
+    shape = difference.shape
+    scale = ops.maximum(ops.norm(left), ops.norm(right))
+    zero = _flat(ops, ops.sign(scale) != 1, ()).any(axis=-1, keepdims=True)
+    if zero.all():  # rationals cannot divide by zero, and nobody needs it
+        return np.broadcast_to(np.inf, _flat(ops, ops.sign(difference), shape).shape)
+    return np.where(zero, np.inf, _bounds(ops, ops.abs(difference) / scale, shape)[1])
 
 
-def screen(claim: Claim, batch: Any, payloads: Mapping[str, Payload], *, probed: bool = False) -> Sides:
+def screen(claim: Claim, batch: Any, payloads: Mapping[str, Payload], *, probed: bool = False) -> Any:
     """All instances at once in float64 enclosures; ``batch`` is an ``MDPBatch``, or an ``MDP`` with payloads of one instance.
 
     ``probed`` runs the compiled kernels beside them (EngineFault, see ``proofs_check.kernels``).
@@ -150,11 +162,15 @@ def screen(claim: Claim, batch: Any, payloads: Mapping[str, Payload], *, probed:
     return evaluate(claim, ProbedOps(size) if probed else EnclosureOps(size), batch, payloads)
 
 
-def evaluate(claim: Claim, ops: Any, model: Any, payloads: Mapping[str, Payload]) -> Sides:
-    """The body in one arithmetic."""
+def evaluate(claim: Claim, ops: Any, model: Any, payloads: Mapping[str, Payload]) -> Any:
+    """The body in one arithmetic: the sides of what it returns, or its ``kinds.View`` where it is of another kind."""
     with ops if hasattr(ops, "__enter__") else nullcontext():  # balls hold their precision in a context
         found = claim(ops, ops.model(model), **{name: p.lift(ops) for name, p in payloads.items()})
-        return sides(ops, found, claim.id)
+        if isinstance(found, (evidence.Inequality, evidence.Identity)):
+            return sides(ops, found, claim.id)
+        from proofs_check.kinds import view
+
+        return view(ops, found, claim.id)
 
 
 @dataclass(frozen=True)
@@ -182,32 +198,37 @@ class Settler:
 
         if self._rational and mdp.S <= RATIONAL_STATES:
             try:
-                return self._result("exact", evaluate(self._claim, RationalOps(), mdp, payloads), screened)
+                return self._result("exact", np.inf, evaluate(self._claim, RationalOps(), mdp, payloads), screened)
             except NoExactForm:
                 self._rational = False
+            except ZeroDivisionError:
+                pass  # undefined on this instance: balls say so
         for precision in LADDER:
-            result = self._result("balls", evaluate(self._claim, BallOps(precision), mdp, payloads), screened)
-            tie = result.status == "tie"
-            if not tie and result.status != "open":
+            result = self._result(
+                "balls", precision, evaluate(self._claim, BallOps(precision), mdp, payloads), screened
+            )
+            if result.status not in ("tie", "open"):
                 break
-            if tie and result.bits >= TIE_BITS and (self._full <= 0 or mdp.S > RATIONAL_STATES):
+            enough = mdp.S > RATIONAL_STATES or (precision >= TIE_PRECISION and self._full <= 0)
+            if result.status == "tie" and enough:
                 break
         else:
             self._full -= 1
         return result
 
-    def _result(self, arithmetic: str, found: Sides, screened: Sides | None) -> Settled:
+    def _result(self, arithmetic: str, precision: float, found: Sides, screened: Sides | None) -> Settled:
+        """A tie is an overlap that narrows as the precision grows: to half of its bits at least. Any other is open."""
         if screened is not None:
             compare(self._claim.id, screened, found, arithmetic)
         bits = float(found.resolution[0])
+        if bits == -np.inf:
+            bits = float(found.absolute[0])
         if found.wrong[0]:
             status = "refuted"
-        elif not found.finite[0] or (found.open[0] and bits <= 0):
-            status = "open"
-        elif found.open[0]:
-            status = "tie"
-        else:
+        elif not found.open[0]:
             status = "holds"
+        else:
+            status = "tie" if bits >= precision / 2 else "open"
         return Settled(status, arithmetic, bits, found)
 
 
@@ -234,4 +255,5 @@ def compare(claim_id: str, screened: Sides, settled: Sides, arithmetic: str) -> 
 def one(s: Sides, i: int) -> Sides:
     """Instance ``i`` alone."""
     pick = lambda pair: None if pair is None else (pair[0][i : i + 1], pair[1][i : i + 1])  # noqa: E731
-    return Sides(s.identity, pick(s.left), pick(s.right), pick(s.trivial), s.sign[i : i + 1], s.width[i : i + 1])  # type: ignore[arg-type]
+    rest = (x[i : i + 1] for x in (s.sign, s.width, s.gap))
+    return Sides(s.identity, pick(s.left), pick(s.right), pick(s.trivial), *rest)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from proofs_check.claim import Claim
     from proofs_check.commands import Outcome
+    from proofs_check.jobs import Done
     from proofs_check.settle import Settled
     from proofs_check.teeth import Bite
     from proofs_check.verdict import Verdict
@@ -28,7 +29,8 @@ COLOURS = {
 SHOWN = 48  # pairs: instances beyond are not printed row by row
 
 
-def _console() -> Console:
+def terminal() -> Console:
+    """Standard output; wide enough for tables where it is no terminal."""
     console = Console()
     return console if console.is_terminal else Console(width=max(console.width, 150))
 
@@ -38,7 +40,7 @@ def listing(keys: Sequence[str]) -> None:
     from proofs_check import expected, registry, selection
 
     known = expected.load()
-    console = _console()
+    console = terminal()
     if keys:
         for paper in [selection.paper(key) for key in keys]:
             table = Table("claim", "kind", "state", "verdict", "statement", title=f"{paper.short}: {paper.title}")
@@ -79,19 +81,19 @@ def markdown() -> str:
 
 def verdicts(outcome: Outcome, seconds: float) -> None:
     """The table of a run, and what is wrong."""
-    console = _console()
+    console = terminal()
     table = Table("claim", "verdict", "rests on", "largest ratio", "teeth")
     for d in outcome.done:
         word = "fault" if d.verdict is None else d.verdict.verdict
         ratio = (
             ""
             if d.verdict is None or d.verdict.ratio is None
-            else f"{_rounded_down(d.verdict.ratio)} at {d.verdict.ratio_at}"
+            else f"{rounded_down(d.verdict.ratio)} at {d.verdict.ratio_at}"
         )
         table.add_row(
             d.job.id,
             Text(word, style=COLOURS[word]),
-            "" if d.verdict is None else d.verdict.rests_on,
+            "" if d.verdict is None else d.verdict.rests_on + from_store(d),
             Text(ratio),
             teeth(outcome.kills(d.job.id), [t.verdict for t in d.twins]),
         )
@@ -103,8 +105,29 @@ def verdicts(outcome: Outcome, seconds: float) -> None:
     for _, text in outcome.problems():
         console.print(Text(text, style="red"), soft_wrap=True)
     console.print(
-        f"{len(outcome.done)} claims in {seconds:.1f} s; the planted false claim was {outcome.planted.verdict}; exit {outcome.code}"
+        f"{len(outcome.done)} claims in {seconds:.1f} s{pace(outcome)}; "
+        f"the planted false claim was {outcome.planted.verdict}; exit {outcome.code}"
     )
+
+
+def from_store(done: Done) -> str:
+    """Says where a verdict was not computed in this run, or not all of it."""
+    if not done.reused:
+        return ""
+    return (
+        " (from the store)" if done.reused == done.units else f" ({done.reused} of {done.units} chunks from the store)"
+    )
+
+
+def pace(outcome: Outcome) -> str:
+    """Instances on which a claim was evaluated, for each second, and how much came from the store instead."""
+    reused, units = sum(d.reused for d in outcome.done), sum(d.units for d in outcome.done)
+    text = (
+        f", {outcome.computed:,} instances at {outcome.computed / outcome.took:,.0f} a second"
+        if outcome.computed
+        else ""
+    )
+    return text + (f", {reused:,} of {units:,} chunks from the store (--fresh computes them again)" if reused else "")
 
 
 def teeth(killed: int | None, twins: Sequence[str]) -> str:
@@ -115,14 +138,14 @@ def teeth(killed: int | None, twins: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def _rounded_down(ratio: float) -> str:
+def rounded_down(ratio: float) -> str:
     """Four decimals, towards zero: a printed ratio was reached."""
     return f"{np.floor(ratio * 1e4) / 1e4:.4f}"
 
 
 def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:
     """Which claims kill which mutant."""
-    console = _console()
+    console = terminal()
     table = Table("mutant", "killed by", "raises in")
     for b in bites:
         killed = ", ".join(b.killed_by) if b.killed_by else "SURVIVES" if b.canary else "CHANGES NOTHING"
@@ -133,7 +156,7 @@ def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:
 
 def claim(c: Claim) -> None:
     """Statement and circumstances of a claim."""
-    console = _console()
+    console = terminal()
     table = Table(show_header=False, box=None)
     rows = [
         ("claim", c.id),
@@ -154,19 +177,19 @@ def claim(c: Claim) -> None:
 
 def verdict(v: Verdict) -> None:
     """One verdict in lines."""
-    console = _console()
+    console = terminal()
     console.print(Text(f"{v.verdict} {v.rests_on}", style=COLOURS[v.verdict]), soft_wrap=True)
     if v.reason:
         console.print(Text(v.reason), soft_wrap=True)
     if v.ratio is not None:
-        console.print(Text(f"largest measured / bound {_rounded_down(v.ratio)} at {v.ratio_at}"))
+        console.print(Text(f"largest measured / bound {rounded_down(v.ratio)} at {v.ratio_at}"))
 
 
 def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settled) -> None:
     """An instance in exact numbers, and both sides on it."""
     from proofs_check.counterexample import describe
 
-    console = _console()
+    console = terminal()
     console.print(
         Text(
             f"instance {address}: {settled.status}, settled {'exactly' if settled.arithmetic == 'exact' else 'by balls'}",
@@ -183,3 +206,19 @@ def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settl
         console.print(
             Text(f"  {name} in {[[float(a), float(b)] for a, b in zip(low[0], high[0], strict=True)]}"), soft_wrap=True
         )
+
+
+def view(address: str, mdp: Any, payloads: Mapping[str, Any], arithmetic: str, found: Any) -> None:
+    """An instance in exact numbers, and what its evidence says of it, where that is neither an inequality nor an identity."""
+    from proofs_check.counterexample import describe
+
+    console = terminal()
+    said = {1: "as stated", -1: "refuted", 0: "neither as stated nor refuted", 2: "open", None: "one of a sample"}
+    status = said[None if found.status is None else int(found.status[0])]
+    console.print(Text(f"{found.kind} on {address}: {status}, by {arithmetic}", style="bold"), soft_wrap=True)
+    for line in describe(mdp, payloads) if mdp.S * mdp.A <= SHOWN else [repr(mdp)]:
+        console.print(Text("  " + line), soft_wrap=True)
+    for name, (low, high) in found.numbers.items():
+        console.print(Text(f"  {name} in {np.stack([low[0], high[0]], axis=-1).tolist()}"), soft_wrap=True)
+    for name, values in (found.outcomes | found.plain).items():
+        console.print(Text(f"  {name}: {values}"), soft_wrap=True)

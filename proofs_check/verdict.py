@@ -30,6 +30,8 @@ class Tally:
     open_at: str = ""
     counterexample: dict[str, Any] | None = None  # the smallest by S * A
     unmet: dict[str, int] = field(default_factory=dict)
+    kind: str = ""  # of evidence that is neither an inequality nor an identity
+    samples: list[dict[str, Any]] = field(default_factory=list)  # what such evidence is weighed by, chunk by chunk
 
     def ratio_seen(self, ratio: float, address: str) -> None:
         """Keep the largest; the first in the order of addresses among equals."""
@@ -48,7 +50,7 @@ class Verdict:
     """One claim's result.
 
     ``rests_on`` says in words how many instances decided it and in which arithmetic; ``ratio`` is the largest measured / bound with
-    the address of its instance; ``resolution`` is in bits.
+    the address of its instance; ``resolution`` is in bits; ``evidence`` holds the numbers of evidence that is weighed.
     """
 
     id: str
@@ -59,6 +61,7 @@ class Verdict:
     ratio_at: str
     resolution: float | None
     tally: Tally
+    evidence: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; no timing, so that equal runs give equal bytes."""
@@ -70,12 +73,14 @@ class Verdict:
 
 
 def judge(claim_id: str, tally: Tally) -> Verdict:
-    """The verdict of a tally.
+    """The verdict of a tally: that of ``weighing`` for evidence of another kind.
 
     Refuted beats all: it was confirmed exactly. Then undecided, where an instance stayed open; vacuous, where no
     instance met the assumptions or the bound never went below the trivial one; tight, where an inequality was
     attained; holds otherwise.
     """
+    if tally.kind and tally.met:
+        return _weighed(claim_id, tally)
     reason = ""
     if tally.refuted:
         verdict = "refuted"
@@ -105,6 +110,13 @@ def judge(claim_id: str, tally: Tally) -> Verdict:
         resolution=tally.resolution if isfinite(tally.resolution) else None,
         tally=tally,
     )
+
+
+def _weighed(claim_id: str, tally: Tally) -> Verdict:
+    from proofs_check.weighing import weigh
+
+    w = weigh(tally.kind, tally.samples, tally)
+    return Verdict(claim_id, w.verdict, w.rests_on, w.reason, w.ratio, w.ratio_at, None, tally, w.details)
 
 
 def rests_on(tally: Tally) -> str:

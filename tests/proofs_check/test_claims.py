@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,7 +38,7 @@ def test_every_claim_has_a_recorded_verdict() -> None:
 
 @pytest.mark.parametrize("c", CLAIMS, ids=lambda c: c.id)
 def test_every_claim_has_a_proof_a_source_and_a_twin(c: Claim) -> None:
-    assert "Proof" in (c.body.__doc__ or "")
+    assert re.search(r"\b(Proof|Open): ", c.body.__doc__ or "", re.MULTILINE), "a proof, or the word that there is none"
     assert c.source
     assert c.twins and all(t.why for t in c.twins)
 
@@ -44,6 +46,36 @@ def test_every_claim_has_a_proof_a_source_and_a_twin(c: Claim) -> None:
 @pytest.mark.parametrize("twin", [t for c in CLAIMS for t in c.twins], ids=lambda t: t.id)
 def test_every_twin_is_refuted(twin: Claim) -> None:
     assert verify(twin, TEETH, hunt=True).verdict == "refuted"
+
+
+def test_a_smaller_constant_is_a_twin_of_the_same_claim() -> None:
+    from proofs_check import Identity, Inequality, claim, families, stronger
+
+    @claim(id="mine.C1", family=families.self_loops(2, 2), instances=())
+    def bounded(ops: Any, m: Any) -> Inequality:
+        r"""|R| \le 1."""
+        return Inequality(ops.norm(m.R), 1)
+
+    made = stronger(bounded, 0.99)
+    assert bounded.twins == [made] and made.id == "mine.C1.twin1" and made.file == bounded.file == __file__
+    assert verify(bounded, TEETH).verdict == "tight" and verify(made, TEETH, hunt=True).verdict == "refuted"
+
+    @claim(id="mine.C2", family=families.self_loops(2, 2), instances=())
+    def equal(ops: Any, m: Any) -> Identity:
+        r"""R = R."""
+        return Identity(ops.norm(m.R), ops.norm(m.R))
+
+    with pytest.raises(TypeError, match="only an Inequality has a bound"):
+        verify(stronger(equal, 0.5), TEETH, hunt=True)
+
+
+def test_general_families_have_every_feature() -> None:
+    from proofs_check import families
+
+    batches = [f(0, 200) for f in families.general()]
+    assert {b.S for b in batches} >= {1, 8} and 1 in {b.A for b in batches}
+    assert any(((b.end > 0).any((1, 2)) & ~b.mask.all((1, 2))).any() for b in batches)
+    assert not any((f(0, 50).end > 0).any() for f in families.unending())
 
 
 @pytest.mark.parametrize("c", CLAIMS, ids=lambda c: c.id)

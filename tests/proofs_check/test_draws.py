@@ -49,6 +49,15 @@ def test_values_like_others_are_often_shifts_of_them() -> None:
     assert 0.1 < shifted.mean() < 0.6
 
 
+def test_half_of_the_values_may_be_corners_of_a_ball() -> None:
+    V = sample(values(corners=True), place()).data
+    corner = (np.abs(V) == np.abs(V[:, :1])).all(axis=1) & np.isin(np.abs(V[:, 0]), (0.5, 1.0))
+    assert 0.4 < corner.mean() < 0.65
+    assert len({tuple(np.sign(v)) for v in V[corner].tolist()}) == 2 ** V.shape[1]
+    with pytest.raises(ValueError, match="neither like nor nonnegative"):
+        values(corners=True, nonnegative=True)
+
+
 def test_like_needs_a_draw_on_a_grid() -> None:
     with pytest.raises(ValueError, match="without a grid"):
         sample(values(like="tau"), place(tau=sample(temperatures(), place())))

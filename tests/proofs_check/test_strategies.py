@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -63,6 +64,36 @@ def test_a_failing_reward_shrinks_to_the_smallest_that_fails() -> None:
     m = minimal(mdps(), lambda m: m.rewards.max() > 1)
     assert m.rewards.max() == 1.25
     assert (m.S, m.A) == (1, 1)
+
+
+def seeded(condition: Callable[[MDP], bool], seed: int) -> tuple[int, int]:
+    """(S, A) of the model that Hypothesis shrinks to, beginning from the examples of a seed."""
+    found: list[MDP] = []
+
+    @hypothesis.seed(seed)
+    @settings(
+        max_examples=2000,
+        database=None,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(mdps())
+    def fails(m: MDP) -> None:
+        if condition(m):
+            found.append(m)
+            raise AssertionError("found")
+
+    with pytest.raises(AssertionError, match="found"):
+        fails()
+    return found[-1].S, found[-1].A  # the minimal example is run last
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_earlier_states_and_further_actions_are_shrunk_away(seed: int) -> None:
+    assert seeded(lambda m: not m.mask.all(), seed) == (1, 2)
+    assert seeded(lambda m: m.has_end, seed) == (1, 1)
+    assert seeded(lambda m: m.rewards.max() > 3, seed) == (1, 1)
 
 
 @pytest.mark.parametrize("exact", [False, True])
@@ -173,6 +204,29 @@ def test_from_type_knows_the_models() -> None:
 def test_bad_arguments_are_named_at_once(arguments: dict[str, Any], name: str) -> None:
     with pytest.raises(InvalidArgument, match=name):
         mdps(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"structure": st.just("nope")}, "structure='nope'"),
+        ({"structure": st.just(3)}, "structure=3"),
+        ({"states": st.just(True)}, "states=True"),
+        ({"states": st.just(2.5)}, "states=2.5"),
+        ({"actions": st.just(0)}, "actions=0"),
+        ({"gamma": st.just(1.5)}, "gamma=1.5"),
+        ({"gamma": st.just("0.9")}, "gamma='0.9'"),
+    ],
+)
+def test_what_strategies_of_arguments_draw_is_checked_too(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        minimal(mdps(**arguments))
+
+
+def test_rewards_beyond_floats_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="rewards: expected integers of at most 2"):
+        mdps(rewards=(0, 10**400))
+    assert find_any(mdps(rewards=(2**51, 2**51))).rewards.max() == 2.0**51
 
 
 def test_bad_arguments_of_the_others() -> None:

@@ -21,7 +21,15 @@ def sides(
     """One instance, one entry."""
     box = lambda pair: (np.array([[pair[0]]]), np.array([[pair[1]]]))  # noqa: E731
     bound = None if trivial is None else box(trivial)
-    return Sides(identity, box(left), box(right), bound, np.array([[sign]], dtype=np.int8), np.array([[width]]))
+    return Sides(
+        identity,
+        box(left),
+        box(right),
+        bound,
+        np.array([[sign]], dtype=np.int8),
+        np.array([[width]]),
+        np.array([[width]]),
+    )
 
 
 def test_only_sides_that_separate_the_wrong_way_are_wrong() -> None:

@@ -1,0 +1,62 @@
+"""What claims cost, and what they may: seconds and instances for each claim and phase, and the budgets of rooms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+
+PHASES = ("drawing", "screening", "settling", "twins", "mutants")
+
+# Instances of each claim of a room at --quick, where not QUICK: fewer where an instance costs more. The room is the
+# folder of the claim; files of one's own have QUICK.
+QUICK = 200
+QUICK_OF_ROOM: dict[str, int] = {"planning": 200}
+
+
+def quick(room: str | None) -> int:
+    """Instances of a claim of ``room`` at --quick."""
+    return QUICK if room is None else QUICK_OF_ROOM.get(room, QUICK)
+
+
+@dataclass
+class Cost:
+    """Seconds of one claim by phase, and the instances that they went to (of its own families; twins and mutants apart)."""
+
+    drawing: float = 0.0
+    screening: float = 0.0
+    settling: float = 0.0
+    twins: float = 0.0
+    mutants: float = 0.0
+    instances: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """All phases together."""
+        return sum(getattr(self, phase) for phase in PHASES)
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(Cost)))
+
+    def as_dict(self) -> dict[str, float | int]:
+        """For JSON, in milliseconds of resolution."""
+        return {phase: round(getattr(self, phase), 3) for phase in PHASES} | {"instances": self.instances}
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum."""
+    found = Cost()
+    for cost in costs:
+        found = found + cost
+    return found
+
+
+@contextmanager
+def timed(cost: Cost, phase: str) -> Iterator[None]:
+    """Add the time inside to a phase."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        setattr(cost, phase, getattr(cost, phase) + time.perf_counter() - start)

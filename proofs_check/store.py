@@ -1,0 +1,339 @@
+"""Results on disk: one record for each chunk of a claim, and for each hunt of a twin.
+
+A folder holds ``results.sqlite``, and in ``parts/<run>`` the files to which the workers of a run append. Anything else in a folder
+is refused, and nothing is overwritten. A run holds ``parts/<run>.lock`` for as long as it lives (an exclusive lock of SQLite's,
+which a kill releases), so that several runs may share a folder; whoever comes next takes the parts of dead runs over, in one
+transaction, and then removes them. The same key twice is the same result twice, or an error.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from proofs_check import digests, merging
+from proofs_check.ledger import Cost
+from proofs_check.parts import PartWriter, StoreError, read_part
+from proofs_check.verdict import Tally
+
+DEFAULT = Path(".proofs-check")
+APPLICATION = 0x70636B31  # in SQLite's header: a database of this project
+FORMAT = 1
+PATIENCE = 30.0  # seconds for which another process may hold the database
+FIELDS = ("key", "claim", "code", "engine", "seed", "mode", "label", "run", "body", "checksum")
+_SCHEMA = f"""
+CREATE TABLE runs (run TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (key TEXT PRIMARY KEY, {", ".join(f"{f} NOT NULL" for f in FIELDS[1:])}) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {FORMAT};
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One result and what it rests on.
+
+    ``code`` digests the claim, ``engine`` the sources and versions beneath, ``instances`` every number that was drawn; ``mode`` is
+    what was done with them, ``label`` their place; ``path`` their seed path (words spawned from ``seed``). ``run`` names the run.
+    """
+
+    claim: str
+    code: str
+    engine: str
+    seed: int
+    mode: str
+    label: str
+    run: str
+    path: tuple[int, ...]
+    family: str
+    instances: str
+    tally: Tally
+    cost: Cost
+
+    @property
+    def key(self) -> str:
+        """What it is a result of: equal keys have equal tallies."""
+        return key(self.claim, self.code, self.engine, self.seed, self.mode, self.label)
+
+    def as_data(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **{name: getattr(self, name) for name in ("claim", "code", "engine", "seed", "mode", "label", "run")},
+            "path": [str(word) for word in self.path],
+            "family": self.family,
+            "instances": self.instances,
+            "tally": merging.encode(self.tally),
+            "cost": asdict(self.cost),
+        }
+
+    @classmethod
+    def of_data(cls, data: dict[str, Any]) -> Record:
+        """The record of ``as_data``."""
+        given = dict(data)
+        path = tuple(int(word) for word in given.pop("path"))
+        tally, cost = merging.decode(given.pop("tally")), Cost(**given.pop("cost"))
+        return cls(path=path, tally=tally, cost=cost, **given)
+
+
+def key(claim: str, code: str, engine: str, seed: int, mode: str, label: str) -> str:
+    """Under which a result is stored."""
+    return digests.digest(claim, code, engine, str(seed), mode, label)
+
+
+class Run:
+    """A run that writes to a store; alive while its lock is held."""
+
+    def __init__(self, folder: Path, lock: sqlite3.Connection) -> None:
+        self.id, self.folder, self._lock = folder.name, folder, lock
+
+    def close(self) -> None:
+        """Release the lock: the parts are then anybody's to take over."""
+        self._lock.close()
+
+
+class Store:
+    """A folder of results. StoreError where the folder is foreign, damaged, or cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts = folder / "parts"
+        self._file = folder / "results.sqlite"
+        self.new = 0  # records that this object brought in
+        try:
+            _make(folder)
+            self._database = self._connect()
+        except OSError as error:
+            raise StoreError(f"{folder} cannot hold results: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._file, timeout=PATIENCE, isolation_level=None)
+        with _speaking(self._file):
+            database.execute("PRAGMA synchronous = FULL")
+            with _transaction(database):
+                (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                (application,) = database.execute("PRAGMA application_id").fetchone()
+                (version,) = database.execute("PRAGMA user_version").fetchone()
+                if not tables and not application:
+                    for statement in _SCHEMA.strip().split(";\n"):
+                        database.execute(statement)
+                elif application != APPLICATION:
+                    raise StoreError(f"{self._file} is a database of something else; it is left as it is")
+                elif version != FORMAT:
+                    raise StoreError(f"{self._file} has format {version}, and this version reads {FORMAT}")
+            (health,) = database.execute("PRAGMA quick_check(1)").fetchone()
+        if health != "ok":
+            raise StoreError(f"{self._file} is damaged: {health}")
+        return database
+
+    def close(self) -> None:
+        """Close the database."""
+        self._database.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def load(self, keys: Iterable[str]) -> dict[str, Record]:
+        """The records of those keys that are there."""
+        wanted, found = list(keys), {}
+        for i in range(0, len(wanted), 500):
+            some = wanted[i : i + 500]
+            marks = ",".join("?" * len(some))
+            for record in self._select(f"WHERE key IN ({marks})", some):
+                found[record.key] = record
+        return found
+
+    def records(self, engine: str | None = None) -> Iterator[Record]:
+        """All records in the order of their keys, or those of one engine."""
+        return self._select(*(("ORDER BY key", []) if engine is None else ("WHERE engine = ? ORDER BY key", [engine])))
+
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """What is known of each run: versions, machine, when it began."""
+        with _speaking(self._file):
+            return {run: json.loads(body) for run, body in self._database.execute("SELECT run, body FROM runs")}
+
+    def _select(self, where: str, values: Sequence[Any]) -> Iterator[Record]:
+        with _speaking(self._file):
+            for row in self._database.execute(f"SELECT {', '.join(FIELDS)} FROM records {where}", values):
+                yield self._checked(dict(zip(FIELDS, row, strict=True)))
+
+    def _checked(self, row: dict[str, Any]) -> Record:
+        if row["checksum"] != digests.digest(row["key"], str(row["body"])):
+            raise StoreError(f"{self._file} is damaged: record {row['key']} ({row['claim']}) does not fit its checksum")
+        record = Record.of_data(json.loads(row["body"]))
+        if record.key != row["key"]:
+            raise StoreError(f"{self._file} is damaged: record {row['key']} is one of {record.claim} {record.label}")
+        return record
+
+    def begin(self) -> Run:
+        """Start a run: its workers append to files in ``Run.folder``."""
+        folder = self._parts / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+        try:
+            self._parts.mkdir(exist_ok=True)
+            lock = _lock(folder)
+            if lock is None:
+                raise StoreError(f"{folder} is taken")
+            folder.mkdir()  # after its lock: a run without one is dead
+            writer = PartWriter(folder / "run.part")
+            writer.append(
+                {
+                    "run": folder.name,
+                    "began": time.time(),
+                    "engine": digests.engine(),
+                    "versions": digests.versions(),
+                    "project": digests.project(),
+                    "machine": digests.machine(),
+                }
+            )
+            writer.close()
+        except OSError as error:
+            raise StoreError(f"{folder} cannot be written: {error}") from error
+        return Run(folder, lock)
+
+    def finish(self, run: Run) -> int:
+        """End a run and take over what its workers recorded; how many records are new."""
+        run.close()
+        return self.absorb()
+
+    def absorb(self) -> int:
+        """Take over the parts of runs that are over; how many records are new."""
+        new = 0
+        for folder in sorted(self._parts.glob("*/")) if self._parts.is_dir() else ():
+            try:
+                lock = _lock(folder)
+                if lock is None:
+                    continue  # alive
+                try:
+                    if folder.is_dir():  # or else another process was faster
+                        new += self._insert(*_contents(folder))
+                        shutil.rmtree(folder)
+                finally:
+                    lock.close()
+                _lock_file(folder).unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"{folder} cannot be taken over: {error}") from error
+        return new
+
+    def merge(self, other: Path) -> tuple[int, int]:
+        """Take over all records of another store, which is left as it is; how many there are, and how many are new."""
+        if not (other / "results.sqlite").is_file():
+            raise StoreError(f"{other} holds no store")
+        with Store(other) as source:
+            records, runs = list(source.records()), source.runs()
+        for folder in sorted((other / "parts").glob("*/")):
+            more_runs, more = _contents(folder)
+            records, runs = records + more, runs | more_runs
+        return len({r.key for r in records}), self._insert(runs, records)
+
+    def _insert(self, runs: dict[str, dict[str, Any]], records: Sequence[Record]) -> int:
+        """In one transaction. StoreError where a key is there with another tally, of the same kind of processor.
+
+        Between processors the last bits of a float may differ, all enclosures being right: there the first stays.
+        """
+        new = 0
+        with _speaking(self._file), _transaction(self._database):
+            for name, about in runs.items():
+                self._database.execute("INSERT OR IGNORE INTO runs VALUES (?, ?)", (name, json.dumps(about)))
+            cpus = {name: about["machine"]["cpu"] for name, about in self.runs().items()}
+            for record in records:
+                before = list(self._select("WHERE key = ?", [record.key]))
+                if before:
+                    if cpus.get(before[0].run) == cpus.get(record.run):
+                        _agree(before[0], record)
+                    continue
+                body = json.dumps(record.as_data(), allow_nan=False, separators=(",", ":"))
+                row = {"key": record.key, "body": body, "checksum": digests.digest(record.key, body)}
+                values = [row[f] if f in row else getattr(record, f) for f in FIELDS]
+                self._database.execute(f"INSERT INTO records VALUES ({','.join('?' * len(FIELDS))})", values)
+                new += 1
+        self.new += new
+        return new
+
+
+def _agree(a: Record, b: Record) -> None:
+    one, two = merging.encode(a.tally), merging.encode(b.tally)
+    if one != two:
+        what = next(k for k in one | two if one.get(k) != two.get(k))
+        raise StoreError(
+            f"{a.claim} on {a.label} was computed twice, in runs {a.run} and {b.run}, and {what} differs: "
+            f"{one.get(what)!r} and {two.get(what)!r}; the results depend on something that no digest covers"
+        )
+
+
+def _contents(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Record]]:
+    """What the parts of a run hold."""
+    runs, records = {}, []
+    for file in sorted(folder.glob("*.part")):
+        for data in read_part(file):
+            if file.name == "run.part":
+                runs[str(data["run"])] = data
+            else:
+                records.append(Record.of_data(data))
+    return runs, records
+
+
+def _make(folder: Path) -> None:
+    """The folder of a store; one that holds anything else is refused."""
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"{folder} is a file: a store is a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "results.sqlite").exists():
+        foreign = sorted(p.name for p in folder.iterdir() if p.name not in (".gitignore", "parts"))
+        if foreign:
+            raise StoreError(f"{folder} holds no store, but {foreign[0]}: name a folder that is empty or not there yet")
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def _lock_file(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".lock")
+
+
+def _lock(folder: Path) -> sqlite3.Connection | None:
+    """The lock of a run, held until it is closed; None where another process holds it."""
+    lock = sqlite3.connect(_lock_file(folder), timeout=0, isolation_level=None)
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        lock.close()
+        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return None
+        raise OSError(str(error)) from error
+    return lock
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+@contextmanager
+def _speaking(file: Path) -> Iterator[None]:
+    """SQLite's errors in words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise StoreError(f"{file} has been in use by another process for {PATIENCE:.0f} s") from error
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise StoreError(f"{file}: the disk is full; what was done before is kept") from error
+        raise StoreError(f"{file} cannot be used: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(f"{file} is damaged, or not a database of results: {error}; it is left as it is") from error
