@@ -19,7 +19,9 @@ from proofs_check.claim import Claim
 from proofs_check.draws import Payload
 
 LADDER = (64, 256, 1024, 2048)  # bits of precision of the balls
-TIE_PRECISION = 256  # where most ties stop; the first of a claim climb on, and those of large models stop at once
+TIE_PRECISION = (
+    256  # where most ties stop; the first ones, and sides that may be zero, climb on; large models stop at once
+)
 RATIONAL_STATES = 64  # larger models are settled in balls: numerators of n-by-n solutions have about n times the digits
 
 
@@ -209,7 +211,8 @@ class Settler:
             )
             if result.status not in ("tie", "open"):
                 break
-            enough = mdp.S > RATIONAL_STATES or (precision >= TIE_PRECISION and self._full <= 0)
+            relative = result.sides.resolution[0] >= precision / 2  # else a side may be zero: more bits may tell
+            enough = mdp.S > RATIONAL_STATES or (precision >= TIE_PRECISION and self._full <= 0 and relative)
             if result.status == "tie" and enough:
                 break
         else:
