@@ -71,6 +71,7 @@ class Claim:
     statement: str
     of: str | None = None  # the claim whose false variant this is
     why: str = ""
+    least: int = 0
     twins: list[Claim] = field(default_factory=list, compare=False)
 
     def __call__(self, ops: Any, mdp: Any, **draws: Any) -> Evidence:
@@ -101,6 +102,7 @@ def claim(
     source: str = "",
     kind: str = "theorem",
     instances: Sequence[str] | None = None,
+    least: int = 0,
 ) -> Callable[[Body], Claim]:
     """Make a claim of a body ``(ops, mdp, **draws) -> Evidence`` whose docstring states it in LaTeX.
 
@@ -118,6 +120,7 @@ def claim(
     source : author, year and place of the statement.
     kind : what the source calls it: theorem, lemma, identity, ...
     instances : names of fixed models that join besides (``families.FIXED``); None: all that meet the assumptions; ``()``: none.
+    least : instances at every budget, for statements about chance that fewer trials cannot decide; the claim's twins get as many.
     """
     from proofs_check.families import FIXED, as_families
 
@@ -134,7 +137,7 @@ def claim(
         parts, drawn = as_families(family), _draws(body, draws or {})
         # A statement about chance is about its families' average, which fixed models are no part of.
         fixed = () if instances is None and any(d.name == "streams" for d in drawn.values()) else names
-        return Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement)
+        return Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement, least=least)
 
     return make
 
@@ -161,6 +164,7 @@ def twin(of: Claim, *, why: str, family: Any = None, draws: Mapping[str, Any] | 
             statement=statement,
             of=of.id,
             why=why,
+            least=of.least,
         )
         of.twins.append(made)
         return made

@@ -85,9 +85,8 @@ def key(name: str) -> int:
 
 def plan(claim: Claim, budget: Budget) -> list[str]:
     """The labels of all chunks of a budget, in order: each family in turn, then the fixed models."""
-    labels = [
-        f"{family.name}[{f}]:{c}" for c in range(-(-budget.instances // CHUNK)) for f, family in enumerate(claim.family)
-    ]
+    instances = max(budget.instances, claim.least)
+    labels = [f"{family.name}[{f}]:{c}" for c in range(-(-instances // CHUNK)) for f, family in enumerate(claim.family)]
     for name in claim.instances:
         labels += [f"{name}:{k}" for k in range(budget.large if name in families.LARGE else budget.fixed)]
     return labels

@@ -32,6 +32,7 @@ _HOME = {
     "greedy": "operators",
     "occupancy": "operators",
     "q_values": "operators",
+    "GenerativeModel": "generative_model",
     "solve": "planning",
     "backward_induction": "planning",
     "modified_policy_iteration": "planning",

@@ -10,6 +10,7 @@ from tabular.instances.extremal import hidden_path, self_loops, switches, two_ar
 from tabular.instances.family import Family, raw_integers
 from tabular.instances.garnet import garnet, garnet_sparse
 from tabular.instances.gridworld import gridworld, render
+from tabular.instances.lower_bounds import fortune
 from tabular.instances.random_models import (
     deterministic,
     mixed,
@@ -25,6 +26,7 @@ __all__ = [
     "bandits",
     "chain",
     "deterministic",
+    "fortune",
     "garnet",
     "garnet_sparse",
     "gridworld",

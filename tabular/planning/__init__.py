@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tabular.planning._solve import SOLVERS, Solver, solve
 from tabular.planning.backward_induction import backward_induction
+from tabular.planning.mdvi import mdvi, mdvi_budget
 from tabular.planning.modified_policy_iteration import modified_policy_iteration
 from tabular.planning.policy_iteration import policy_iteration
 from tabular.planning.value_iteration import value_iteration
@@ -12,6 +13,8 @@ __all__ = [
     "SOLVERS",
     "Solver",
     "backward_induction",
+    "mdvi",
+    "mdvi_budget",
     "modified_policy_iteration",
     "policy_iteration",
     "solve",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -313,6 +313,13 @@ class Ops:
     def transpose(self, A: Value) -> Value:
         """The last two axes swapped."""
         return Value(self, A.data.swapaxes(-1, -2), A.ndim)
+
+    def stack(self, items: Sequence[Value]) -> Value:
+        """Values of one event shape side by side, along a new first event axis (for an axis that a claim names, such as k)."""
+        data, axis = [self._own(x).data for x in items], self.planes + self.nbatch
+        if len({x.shape for x in items}) != 1:
+            raise TypeError(f"ops.stack takes values of one event shape, not {[x.shape for x in items]}")
+        return Value(self, np.stack(np.broadcast_arrays(*data), axis=axis), items[0].ndim + 1)
 
     def identity(self, n: int) -> Value:
         """The identity matrix: (n, n)."""
