@@ -43,7 +43,7 @@ def _squared(ops: Any, T: Any) -> Any:
     return ops.sum(ops.sum(T[:, :, :, :, None, None] * T[None, None, :, :, :, :], axis=-4), axis=-3)
 
 
-def _moments(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int, entering: int) -> tuple[Any, Any]:
+def moments(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int, entering: int) -> tuple[Any, Any]:
     """E y y^T after ``2**doublings`` iterations from y = (0, 0, 1), and the value of the state.
 
     entering : 1 where x is the sum, which takes all of v, 0 where it is the error, which takes its noise alone.
@@ -59,7 +59,7 @@ def _moments(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int,
 
 def _estimate_error(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int) -> Any:
     """Root mean square of ``s_K / A_K - V``."""
-    X, V = _moments(ops, c, H, M, alpha, doublings, entering=1)
+    X, V = moments(ops, c, H, M, alpha, doublings, entering=1)
     a = ops.constant(alpha)
     A = (1 - a ** (2**doublings)) / (1 - a)
     return ops.sqrt(X[0, 0] / (A * A) - 2 * V * X[0, 2] / A + V * V)
@@ -137,7 +137,7 @@ def slow_rate_of_the_slow_average(ops: Any, m: Any, c: Any) -> Scaling:
 
 def _averaging(ops: Any, c: Any, low: float, high: float) -> Scaling:
     x = [8.0, 16.0, 32.0, 64.0, 128.0]
-    roots = [ops.sqrt(_moments(ops, c, 8.0, 1.0, 1 - 1 / n, 10, entering=0)[0][0, 0]) / n for n in x]
+    roots = [ops.sqrt(moments(ops, c, 8.0, 1.0, 1 - 1 / n, 10, entering=0)[0][0, 0]) / n for n in x]
     return Scaling(x, roots, low, high)
 
 
