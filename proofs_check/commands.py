@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -135,8 +136,11 @@ def _check_places(options: argparse.Namespace) -> None:
     if options.out is not None:
         selection.writable(options.out, "--out")
         selection.writable(options.out / "counterexamples", "--out")
-        if (options.out / "results.json").is_dir():
+        results = options.out / "results.json"
+        if results.is_dir():
             raise selection.UsageError(f"--out {options.out}: results.json in it is a folder")
+        if results.exists() and not os.access(results, os.W_OK):
+            raise selection.UsageError(f"--out {options.out}: results.json in it cannot be written")
     if options.record is not None and not options.record.is_dir():
         raise selection.UsageError(f"--record {options.record} is no folder: it holds the registry's files")
 
@@ -250,6 +254,8 @@ def show(options: argparse.Namespace) -> int:
             found = verify_claim(claim, BUDGETS["quick"], options.seed)
         tables.verdict(found)
         smallest = found.tally.counterexample
+        if smallest is not None and "steps" in smallest:
+            tables.counterexample(smallest)
         address = smallest["address"] if smallest is not None else found.ratio_at or found.gap_at
         address = address or found.evidence.get("witness", {}).get("address", "")
     if address:

@@ -177,6 +177,7 @@ def _row(record: Record, run: dict[str, Any]) -> dict[str, Any]:
         | {"path": ".".join(str(word) for word in record.path)}
         | {name: getattr(t, name) for name in counts}
         | {"resolution": t.resolution, "ratio": t.ratio, "ratio_at": t.ratio_at}
+        | {"gap": t.gap, "gap_at": t.gap_at, "bare": t.bare, "unsettled": len(t.unsettled)}
         | {"tally": json.dumps(merging.encode(t)), "instances_drawn": record.cost.instances}
         | {f"seconds_{phase}": getattr(record.cost, phase) for phase in PHASES if phase != "mutants"}
         | {

@@ -199,6 +199,18 @@ def verdict(v: Verdict) -> None:
         console.print(Text(f"largest measured / bound: {nearest(v)}"), soft_wrap=True)
 
 
+def counterexample(data: Mapping[str, Any]) -> None:
+    """A counterexample that was made smaller, as a graph."""
+    from proofs_check.counterexample import replay
+    from proofs_check.drawing import draw
+
+    console = terminal()
+    steps = f"{data['steps']} step{'' if data['steps'] == 1 else 's'}"
+    console.print(Text(f"counterexample, from {data['address']} in {steps}", style="bold"), soft_wrap=True)
+    for line in draw(*replay(data)):
+        console.print(Text("  " + line), soft_wrap=True)
+
+
 def model(name: str, mdp: Any, payloads: Mapping[str, Any]) -> None:
     """An instance in exact numbers, on which nothing was evaluated."""
     console = terminal()

@@ -93,6 +93,13 @@ def test_an_instance_that_meets_them_is_evaluated(tmp_path: Path, capsys: pytest
     assert main(["show", twin.id, "--file", file, "--replay", str(tmp_path / "t.json")]) == REFUTED
 
 
+def test_the_counterexample_is_drawn_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", f"{written(tmp_path, LOWER)}::mine.C1.twin1"]) == OK
+    said = capsys.readouterr().out
+    assert "refuted on" in said and "largest measured / bound: at least 1.9999 at garnet[0]:0." in said
+    assert "counterexample, from garnet[0]:0." in said and "1 state, gamma = 1/2" in said
+
+
 def test_a_counterexample_of_other_draws_is_refused(
     unmet: tuple[str, str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
