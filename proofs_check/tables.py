@@ -142,17 +142,13 @@ def rounded_down(ratio: float) -> str:
 
 def nearest(v: Verdict) -> str:
     """How near a claim comes to its bound, and where: a ratio that was reached, or a gap that is at most as wide."""
+    from proofs_check.weighing import up
+
     if v.gap is not None:
-        return f"gap {_up(v.gap)} at {v.gap_at}"
+        return f"gap {up(v.gap)} at {v.gap_at}"
     if v.ratio is None:
         return ""
     return f"{'at least ' if v.verdict == 'refuted' else ''}{rounded_down(v.ratio)} at {v.ratio_at}"
-
-
-def _up(x: float) -> str:
-    from proofs_check.weighing import up
-
-    return up(x)
 
 
 def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from proofs_check.adversary.engine import attack
 from proofs_check.runner import BUDGETS, verify
 from proofs_check.tables import nearest
 from proofs_check.verdict import NAMED, Verdict
+from proofs_check.weighing import down, up
 from tabular.regularizers import Shannon
 
 FAMILY = families.garnet(2, 2, gamma=(0.5, 0.75))
@@ -177,3 +179,11 @@ def test_attack_gives_the_gap_where_there_is_no_ratio() -> None:
     made = claim(id="words.C1", family=FAMILY, draws={"V": values}, instances=())(bare)
     found = attack(made, 500)
     assert found.status == "stands" and found.ratio is None and found.gap == 1.0 and found.instance is not None
+
+
+@pytest.mark.parametrize("x", [5e-324, 2.5e-310, 1e-300, 0.1, 0.12345, 2 / 3, 1.0, 12345678.0, 1.7e308])
+def test_printed_numbers_are_rounded_outwards_at_every_size(x: float) -> None:
+    for given in (x, -x):
+        assert Fraction(down(given)) <= Fraction(given) <= Fraction(up(given))
+        assert Fraction(up(given)) - Fraction(down(given)) <= abs(Fraction(given)) / 999
+    assert up(0.0) == down(0.0) == "0"
