@@ -85,8 +85,9 @@ class Outcome:
 
     @property
     def toothless(self) -> list[str]:
-        """Claims of papers that met the mutants and killed none."""
-        return [d.job.id for d in self.done if self.kills(d.job) == 0]
+        """Claims of papers that met the mutants, as those do that came out true, and killed none."""
+        met = (d.job for d in self.done if d.verdict is not None and d.verdict.verdict in ("holds", "tight"))
+        return [job.id for job in met if self.kills(job) == 0]
 
 
 def verify(options: argparse.Namespace) -> int:
