@@ -13,6 +13,7 @@ anywhere else, and importing one claim imports no other paper's.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -31,6 +32,7 @@ from proofs_check.draws import Draw
 from proofs_check.evidence import Evidence
 
 Body = Callable[..., Evidence]
+_NOTES = "__decorated_claims__"  # in a module of claims: its spec, and the claims decorated in it
 _ID = re.compile(r"[a-z][a-z0-9_]*(\.[A-Za-z0-9_]+)+")
 
 
@@ -47,7 +49,8 @@ class Assumption:
 
     def met(self, model: Any, count: int) -> np.ndarray:
         """Truth values as an array of length ``count``."""
-        return np.array(np.broadcast_to(np.asarray(self.holds(model), dtype=bool), (count,)))
+        with contextlib.redirect_stdout(sys.stderr):
+            return np.array(np.broadcast_to(np.asarray(self.holds(model), dtype=bool), (count,)))
 
 
 discounted = Assumption("gamma < 1", lambda m: np.asarray(m.gamma) < 1)
@@ -75,7 +78,9 @@ class Claim:
     twins: list[Claim] = field(default_factory=list, compare=False)
 
     def __call__(self, ops: Any, mdp: Any, **draws: Any) -> Evidence:
-        return self.body(ops, mdp, **draws)
+        """The body's evidence; what it prints goes to stderr, so that stdout has results alone."""
+        with contextlib.redirect_stdout(sys.stderr):
+            return self.body(ops, mdp, **draws)
 
     @property
     def module(self) -> str:
@@ -137,7 +142,9 @@ def claim(
         parts, drawn = as_families(family), _draws(body, draws or {})
         # A statement about chance is about its families' average, which fixed models are no part of.
         fixed = () if instances is None and any(d.name == "streams" for d in drawn.values()) else names
-        return Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement, least=least)
+        made = Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement, least=least)
+        _note(made)
+        return made
 
     return make
 
@@ -183,6 +190,8 @@ def stronger(of: Claim, factor: Any, *, why: str = "", family: Any = None) -> Cl
         found = of.body(ops, mdp, **draws)
         if not isinstance(found, Inequality):
             raise TypeError(f"{of.id} returned {type(found).__name__}: only an Inequality has a bound to scale")
+        if not found.quotient:
+            raise TypeError(f"{of.id} has quotient=False, so that {factor} times its bound says nothing: write a twin")
         return replace(found, bound=found.bound * factor)
 
     functools.update_wrapper(body, of.body)
@@ -204,10 +213,48 @@ def _draws(body: Body, given: Mapping[str, Any]) -> dict[str, Draw]:
     return drawn
 
 
+def _note(made: Claim) -> None:
+    """Remember, in the module that it is written in, that a claim was decorated there: ``claims_of`` misses what a later
+    definition of the same name hides. Claims that functions make are theirs to keep; a reload starts anew."""
+    body: Any = inspect.unwrap(made.body)
+    namespace, spec = body.__globals__, body.__globals__.get("__spec__")
+    if spec is None or "<locals>" in body.__qualname__:
+        return
+    if namespace.get(_NOTES, (None,))[0] is not spec:
+        namespace[_NOTES] = (spec, [])
+    namespace[_NOTES][1].append(made)
+
+
+def _refuse_hidden(module: ModuleType) -> None:
+    """Raises ValueError where a claim of a module was decorated and another definition took its name."""
+    there = vars(module)
+    kept = {id(x) for x in there.values() if isinstance(x, Claim)}
+    for hidden in there.get(_NOTES, (None, []))[1]:
+        name, by = hidden.body.__name__, there.get(hidden.body.__name__)
+        same = isinstance(by, Claim) and by.body is hidden.body  # changed, not hidden
+        if id(hidden) not in kept and by is not None and not same:
+            raise ValueError(
+                f"{hidden.id}, at {hidden.file}:{_line(hidden)}, is hidden by {_called(by)}: "
+                f"two definitions have the name {name!r}, so give one another"
+            )
+
+
+def _called(x: Any) -> str:
+    """A claim or a function with its place, for messages."""
+    if isinstance(x, Claim):
+        return f"{x.id}, at {x.file}:{_line(x)}"
+    code = getattr(inspect.unwrap(x) if callable(x) else x, "__code__", None)
+    return repr(x) if code is None else f"{x.__name__}, at {code.co_filename}:{code.co_firstlineno}"
+
+
+def _line(of: Claim) -> int:
+    return int(inspect.unwrap(of.body).__code__.co_firstlineno)
+
+
 def claims_of(module: ModuleType) -> list[Claim]:
     """The claims of a module and of its ``PARTS``, in the order of their definition, twins apart.
 
-    Raises ValueError for an id used twice.
+    Raises ValueError for an id used twice, and for a claim that a later definition of the same name hides.
     """
     found: dict[str, Claim] = {}
     for item in _members(module):
@@ -217,6 +264,7 @@ def claims_of(module: ModuleType) -> list[Claim]:
 
 
 def _members(module: ModuleType) -> Iterator[Claim]:
+    _refuse_hidden(module)
     for part in getattr(module, "PARTS", ()):
         yield from _members(part)
     yield from (x for x in vars(module).values() if isinstance(x, Claim))
@@ -224,7 +272,8 @@ def _members(module: ModuleType) -> Iterator[Claim]:
 
 def load_paper(room: str, key: str) -> list[Claim]:
     """The claims of a registered paper: imports its module, and no other's."""
-    found = claims_of(importlib.import_module(f"proofs_check.claims.{room}.{key}"))
+    with contextlib.redirect_stdout(sys.stderr):
+        found = claims_of(importlib.import_module(f"proofs_check.claims.{room}.{key}"))
     if stray := [c.id for c in found if c.id.partition(".")[0] != key]:
         raise ValueError(f"{stray[0]}: ids of claims of {key} start with {key!r} and a dot")
     return found
@@ -241,7 +290,8 @@ def load_file(path: str | Path) -> list[Claim]:
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            with contextlib.redirect_stdout(sys.stderr):
+                spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise

@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verify.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE")
+    verify.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE|FILE::CLAIM")
     size = verify.add_mutually_exclusive_group()
     size.add_argument(
         "--quick", dest="budget", action="store_const", const="quick", help="200 instances for each claim"
@@ -88,8 +88,9 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--json", action="store_true", help="print JSON instead of the table")
     verify.add_argument("--out", type=Path, metavar="DIR", help="write results and counterexamples here")
     verify.add_argument(
-        "--no-mutants", dest="mutants", action="store_false", help="leave the mutants out; twins still run"
-    )
+        "--no-mutants", dest="mutants", action="store_false",
+        help="leave the mutants out, which claims of papers meet; twins still run",
+    )  # fmt: skip
     verify.add_argument(
         "--record", type=Path, metavar="DIR",
         help="write the verdicts of this run into the registry's files in DIR "
@@ -114,9 +115,14 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     verify.set_defaults(budget="default", fresh=False)
 
-    merge = commands.add_parser("merge", help="put the results of shards, or any stores, into one")
-    merge.add_argument("stores", nargs="+", type=Path, metavar="STORE")
+    merge = commands.add_parser("merge", help="put the results of shards, or any stores, into one, or prune it")
+    merge.add_argument("stores", nargs="*", type=Path, metavar="STORE")
     merge.add_argument("--into", type=Path, metavar="DIR", default=Path(".proofs-check"), help="(.proofs-check)")
+
+    merge.add_argument(
+        "--prune", action="store_true",
+        help="then remove what no run would use again: results of the engine, or of a paper's claim, as they were before",
+    )  # fmt: skip
 
     export = commands.add_parser("export", help="write the results of a store as a table for other programs")
     export.add_argument("file", type=Path, metavar="FILE.parquet")
@@ -127,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     costs.add_argument("--json", action="store_true")
 
     attack = commands.add_parser("attack", help="search for the worst instance of claims, and how near it comes")
-    attack.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE")
+    attack.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE|FILE::CLAIM")
     attack.add_argument("--all", action="store_true", help="every claim that is checked: the table of κ")
     attack.add_argument(
         "--evaluations", type=_positive, default=60_000, help="instances tried in the search for each claim (60,000)"
@@ -143,11 +149,12 @@ def parser() -> argparse.ArgumentParser:
     show = commands.add_parser(
         "show", help="one claim: statement, evidence, tightest instance, counterexample, how to rerun it"
     )
-    show.add_argument("claim", metavar="CLAIM")
+    show.add_argument("claim", metavar="CLAIM|FILE::CLAIM")
     show.add_argument("--file", help="where the claim is defined, if in no paper")
     show.add_argument("--seed", type=_seed, default=0)
-    show.add_argument("--instance", metavar="ADDRESS", help="show this instance instead of the tightest")
-    show.add_argument("--replay", type=Path, metavar="JSON", help="evaluate a saved counterexample again, exactly")
+    which = show.add_mutually_exclusive_group()
+    which.add_argument("--instance", metavar="ADDRESS", help="show this instance instead of the tightest")
+    which.add_argument("--replay", type=Path, metavar="JSON", help="evaluate a saved counterexample again, exactly")
 
     cite = commands.add_parser("cite", help="BibTeX of a paper")
     cite.add_argument("paper", metavar="PAPER")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -78,14 +79,21 @@ class Outcome:
         codes = {code for code, _ in self.problems()}
         return REFUTED if REFUTED in codes else UNDECIDED if UNDECIDED in codes else OK
 
-    def kills(self, claim_id: str) -> int | None:
-        """How many mutants a claim kills; None where none was planted."""
-        return sum(claim_id in b.killed_by for b in self.bites) if self.bites else None
+    def kills(self, job: Job) -> int | None:
+        """How many mutants a claim kills; None where it met none."""
+        return sum(job.id in b.killed_by for b in self.bites) if self.bites and job.file is None else None
+
+    @property
+    def toothless(self) -> list[str]:
+        """Claims of papers that met the mutants, as those do that came out true, and killed none."""
+        met = (d.job for d in self.done if d.verdict is not None and d.verdict.verdict in ("holds", "tight"))
+        return [job.id for job in met if self.kills(job) == 0]
 
 
 def verify(options: argparse.Namespace) -> int:
     """``proofs-check verify``."""
     budget = BUDGETS[options.budget]
+    _check_places(options)
     jobs = selection.jobs(options.names, budget, options.seed)
     start = time.perf_counter()
     with storing.opened(options) as store:
@@ -103,7 +111,12 @@ def verify(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     data = as_data(outcome, options.budget, options.seed)
     if options.out is not None:
-        save(options.out, outcome, data)
+        try:
+            save(options.out, outcome, data)
+        except OSError as error:
+            raise selection.UsageError(
+                f"--out {options.out}: {error}; the results are in the store, if there is one"
+            ) from None
     if options.record is not None:
         found = {d.job.id: d.verdict.verdict for d in outcome.done if d.verdict is not None}
         print("recorded anew:", ", ".join(expected.record(found, options.record)) or "nothing", file=sys.stderr)
@@ -119,6 +132,20 @@ def verify(options: argparse.Namespace) -> int:
     return outcome.code
 
 
+def _check_places(options: argparse.Namespace) -> None:
+    """Raises UsageError, before any work, where results could not be written."""
+    if options.out is not None:
+        selection.writable(options.out, "--out")
+        selection.writable(options.out / "counterexamples", "--out")
+        results = options.out / "results.json"
+        if results.is_dir():
+            raise selection.UsageError(f"--out {options.out}: results.json in it is a folder")
+        if results.exists() and not os.access(results, os.W_OK):
+            raise selection.UsageError(f"--out {options.out}: results.json in it cannot be written")
+    if options.record is not None and not options.record.is_dir():
+        raise selection.UsageError(f"--record {options.record} is no folder: it holds the registry's files")
+
+
 def check(
     jobs: list[Job],
     workers: int,
@@ -129,15 +156,21 @@ def check(
     store: Store | None = None,
     fresh: bool = False,
 ) -> Outcome:
-    """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``."""
+    """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``.
+
+    Mutants are faults in this project's operators, which its own claims have to notice: claims of files face their twins alone.
+    """
     with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
         done = run(jobs, workers, store=store, fresh=fresh, monitor=monitor)
         computed, took = monitor.instances, time.monotonic() - monitor.began
         storing.warn_unstored(monitor.unstored)
         true = [
-            d.job for d in done if d.verdict is not None and d.verdict.verdict in ("holds", "tight")
+            d.job
+            for d in done
+            if d.job.file is None and d.verdict is not None and d.verdict.verdict in ("holds", "tight")
         ]  # a refuted claim kills nothing
+        mutants &= bool(true) or whole
         monitor.begin(len(MUTANTS) if mutants else 0, phase="teeth", unit="mutants")
         bites = teeth.bite(true, workers, progress=lambda b: monitor.advance(b.mutant)) if mutants else []
     known = expected.load()
@@ -166,7 +199,7 @@ def as_data(outcome: Outcome, budget: str, seed: int) -> dict[str, Any]:
     claims = []
     for d in outcome.done:
         body = {"id": d.job.id, "verdict": "fault", "reason": d.fault} if d.verdict is None else d.verdict.as_dict()
-        teeth_ = {"mutants_killed": outcome.kills(d.job.id), "twins": {t.id: t.verdict for t in d.twins}}
+        teeth_ = {"mutants_killed": outcome.kills(d.job), "twins": {t.id: t.verdict for t in d.twins}}
         claims.append(body | teeth_ | {"drift": outcome.drifts.get(d.job.id, "")})
     return {
         "budget": budget,
@@ -206,50 +239,71 @@ def mutants(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """``proofs-check show``: one claim and an instance of it."""
-    claim = _find(options.claim, options.file, options.seed)
-    tables.claim(claim)
+    data = None
     if options.replay is not None:
         try:
             data = counterexample.load(options.replay)
         except counterexample.Damaged as error:
             raise selection.UsageError(str(error)) from None
-        if data["claim"] != claim.id:
-            raise selection.UsageError(f"{options.replay} is a counterexample of {data['claim']}, not of {claim.id}")
-        mdp, payloads = counterexample.replay(data)
-        if (weighed := kinds.look(claim, mdp, payloads)) is not None:
-            tables.view(f"counterexample of {options.replay}", mdp, payloads, *weighed)
-            return REFUTED if weighed[1].status is not None and weighed[1].status[0] == kinds.BAD else OK
-        settled = Settler(claim)(mdp, payloads)
-        tables.instance(f"counterexample of {options.replay}", mdp, payloads, settled)
-        return REFUTED if settled.status == "refuted" else OK
+    claim = _find(options)
+    if data is not None:
+        return _replay(claim, options, data)
+    tables.claim(claim)
     address = options.instance
     if address is None:
         with reported(claim, options.seed, selection.UsageError):
             found = verify_claim(claim, BUDGETS["quick"], options.seed)
         tables.verdict(found)
         smallest = found.tally.counterexample
-        address = smallest["address"] if smallest is not None else found.ratio_at
+        if smallest is not None and "steps" in smallest:
+            tables.counterexample(smallest)
+        address = smallest["address"] if smallest is not None else found.ratio_at or found.gap_at
         address = address or found.evidence.get("witness", {}).get("address", "")
     if address:
         try:
             mdp, payloads = instance(claim, address, options.seed)
         except ValueError as error:
             raise selection.UsageError(str(error)) from None
-        with reported(claim, options.seed, selection.UsageError):
-            weighed = kinds.look(claim, mdp, payloads)
-            if weighed is not None:
-                tables.view(address, mdp, payloads, *weighed)
-            else:
-                tables.instance(address, mdp, payloads, Settler(claim)(mdp, payloads))
+        _show_instance(claim, options.seed, address, mdp, payloads)
         where = f" --file {options.file}" if options.file else ""
         print(f"again: proofs-check show {claim.id}{where} --seed {options.seed} --instance '{address}'")
     return OK
 
 
-def _find(claim_id: str, file: str | None, seed: int) -> Claim:
-    """A claim or twin by id."""
+def _replay(claim: Claim, options: argparse.Namespace, data: dict[str, Any]) -> int:
+    """A saved counterexample evaluated again."""
+    if data["claim"] != claim.id:
+        raise selection.UsageError(f"{options.replay} is a counterexample of {data['claim']}, not of {claim.id}")
+    mdp, payloads = counterexample.replay(data)
+    if payloads.keys() != claim.draws.keys():
+        here, there = (", ".join(names) or "nothing" for names in (claim.draws, payloads))
+        raise selection.UsageError(f"{options.replay} has drawn {there}, and {claim.id} draws {here} now")
+    tables.claim(claim)
+    return _show_instance(claim, options.seed, f"counterexample of {options.replay}", mdp, payloads)
+
+
+def _show_instance(claim: Claim, seed: int, name: str, mdp: Any, payloads: Any) -> int:
+    """Print an instance and what it says; REFUTED where it refutes. UsageError where it does not meet the assumptions."""
+    with reported(claim, seed, selection.UsageError):
+        if unmet := [a.name for a in claim.assumptions if not a.met(mdp, 1)[0]]:
+            tables.model(name, mdp, payloads)
+            raise selection.Unmet(f"{name} does not meet: {'; '.join(unmet)}. It says nothing about {claim.id}")
+        weighed = kinds.look(claim, mdp, payloads)
+        if weighed is not None:
+            tables.view(name, mdp, payloads, *weighed)
+            return REFUTED if weighed[1].status is not None and weighed[1].status[0] == kinds.BAD else OK
+        settled = Settler(claim)(mdp, payloads)
+        tables.instance(name, mdp, payloads, settled)
+        return REFUTED if settled.status == "refuted" else OK
+
+
+def _find(options: argparse.Namespace) -> Claim:
+    """A claim or twin by id, or by ``FILE::id``, which sets ``options.file``."""
+    if "::" in options.claim:
+        options.file, _, options.claim = options.claim.partition("::")
+    claim_id, file = options.claim, options.file
     base, _, _ = claim_id.partition(".twin")
-    jobs = [j for j in selection.jobs([file or base], BUDGETS["quick"], seed) if j.id == base]
+    jobs = [j for j in selection.jobs([file or base], BUDGETS["quick"], options.seed) if j.id == base]
     if jobs:
         found = jobs[0].load()
         for each in (found, *found.twins):

@@ -61,7 +61,7 @@ def load(path: Path) -> dict[str, Any]:
         raise Damaged(f"{path} was changed: its numbers have digest {digest(data)}, and it says {data['digest']}")
     try:
         replay(data)
-    except (ModelError, KeyError, IndexError, TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+    except (ModelError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise Damaged(f"{path} holds no instance: {type(error).__name__}: {error}") from None
     return data
 

@@ -21,12 +21,17 @@ class Inequality:
 
     ``trivial``, where given, is a bound that holds without the theorem: a bound that never goes below it says
     nothing, and the claim is ``vacuous``. The ratio ``measured / bound`` is formed where the bound is positive.
+
+    ``quotient=False`` says that the ratio means nothing, as for two values V <= W, which a constant shifts (10^6 <= 10^6 + 1
+    is not nearly attained). The least gap ``bound - measured`` is printed in its place, and the claim is ``tight`` by exact
+    equalities alone, each beside an entry of the same instance, or, without ``axes``, an instance, where the sides differ.
     """
 
     measured: Any
     bound: Any
     trivial: Any = None
     axes: tuple[str, ...] = ()
+    quotient: bool = True
 
     @property
     def sides(self) -> tuple[Any, Any]:

@@ -16,7 +16,6 @@ from proofs_check.merging import merged
 from proofs_check.processes import ONE_THREAD, fan_out, spread
 from proofs_check.progress import Monitor
 from proofs_check.runner import Budget
-from proofs_check.shrink import recorded
 from proofs_check.store import Record, Store
 from proofs_check.verdict import Verdict
 from proofs_check.workers import HUNT, Finished, Task, Unit, start, units, work
@@ -102,10 +101,8 @@ class _Plan:
             return Done(self.job, None, (), self.faults[min(self.faults)], *numbers)
         own = [self.found[unit.key].tally for unit in self.units if unit.label != HUNT]
         hunted = {unit.claim: self.found[unit.key].tally for unit in self.units if unit.label == HUNT}
-        twins = tuple(runner.conclude(twin, merged([hunted[twin.id]])) for twin in self.claim.twins)
+        twins = tuple(runner.conclude(twin, merged([hunted[twin.id]]), shrunk=False) for twin in self.claim.twins)
         verdict = runner.conclude(self.claim, merged(own))
-        if verdict.tally.counterexample is not None:
-            verdict.tally.counterexample = recorded(self.claim, verdict.tally.counterexample)
         return Done(self.job, verdict, twins, "", *numbers)
 
 

@@ -18,7 +18,7 @@ from proofs_check.verdict import Tally
 
 _FLOAT = "float"  # {"float": "inf"}: what JSON has no number for
 # Merged by ``Tally``'s own methods, or by a rule that their type does not tell.
-_APART = ("refuted", "counterexample", "ratio", "ratio_at", "resolution")
+_APART = ("refuted", "counterexample", "ratio", "ratio_at", "gap", "gap_at", "resolution")
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
@@ -33,6 +33,7 @@ def add(total: Tally, later: Tally) -> None:
     """Put the tally of later instances on top of ``total``."""
     total.resolution = min(total.resolution, later.resolution)
     total.ratio_seen(later.ratio, later.ratio_at)
+    total.gap_seen(later.gap, later.gap_at)
     refuted = total.refuted + later.refuted
     if later.counterexample is not None:
         found = dict(later.counterexample)

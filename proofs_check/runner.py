@@ -9,7 +9,9 @@ So verdicts and their bits depend on neither the number of processes, nor the or
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +24,7 @@ from proofs_check.draws import Integers, Payload, Place
 from proofs_check.ledger import Cost, timed
 from proofs_check.merging import merged
 from proofs_check.settle import RATIONAL_STATES, Settled, Settler, Sides, one, screen
+from proofs_check.shrink import recorded
 from proofs_check.verdict import Tally, Verdict, judge
 
 CHUNK = 200
@@ -140,8 +143,9 @@ def _draw(
     claim: Claim, batch: Any, remake: Callable[[int], Any], seed: int, path: tuple[int, ...]
 ) -> dict[str, Payload]:
     drawn: dict[str, Payload] = {}
-    for name, draw in claim.draws.items():
-        drawn[name] = draw.sample(Integers(seed, *path, key(name)), Place(batch, remake, drawn))
+    with contextlib.redirect_stdout(sys.stderr):  # as in bodies: stdout has results alone
+        for name, draw in claim.draws.items():
+            drawn[name] = draw.sample(Integers(seed, *path, key(name)), Place(batch, remake, drawn))
     return drawn
 
 
@@ -164,11 +168,16 @@ def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, c
     separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. What it costs
     is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
     """
-    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, cost=cost))
+    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, cost=cost), shrunk=not hunt)
 
 
-def conclude(claim: Claim, tally: Tally) -> Verdict:
-    """The verdict of all chunks together: what is done once for a claim belongs here."""
+def conclude(claim: Claim, tally: Tally, *, shrunk: bool = True) -> Verdict:
+    """The verdict of all chunks together: what is done once for a claim belongs here.
+
+    ``shrunk``: its smallest counterexample is made smaller (``shrink.recorded``); a hunt needs the word alone.
+    """
+    if shrunk and tally.counterexample is not None:
+        tally.counterexample = recorded(claim, tally.counterexample)
     return judge(claim.id, tally)
 
 
@@ -223,7 +232,7 @@ def _hunt(chunk: Chunk, counted: np.ndarray, found: Sides, tally: Tally, settler
         _settled(tally, settler(mdp, payloads, one(found, int(j))), chunk.address(i), mdp, payloads)
         if tally.refuted:
             return
-    tally.identity, tally.informative = found.identity, True
+    tally.identity, tally.informative, tally.nonzero = found.identity, True, True  # what a hunt does not ask
 
 
 def _met(claim: Claim, chunk: Chunk, tally: Tally) -> np.ndarray:
@@ -254,7 +263,7 @@ def _classify(
     tally: Tally,
     settler: Settler,
 ) -> None:
-    tally.identity = found.identity
+    tally.identity, tally.bare = found.identity, not found.quotient
     wrong, undecided, finite, resolution = found.wrong, found.open, found.finite, found.resolution
     # A large model is settled only where the screening says too little: its exact solutions take minutes.
     large = chunk.model is not None and chunk.model.S > RATIONAL_STATES
@@ -272,6 +281,7 @@ def _classify(
         if wrong[j]:
             confirmed += 1
             if confirmed > CONFIRMED:
+                tally.unsettled.append(address)
                 continue
         mdp, payloads = chunk.instance(int(i))
         settled = settler(mdp, payloads, one(found, j))
@@ -294,13 +304,15 @@ def _settled(tally: Tally, settled: Settled, address: str, mdp: Any, payloads: M
         tally.balls += 1
     if settled.status == "tie":
         tally.resolution = min(tally.resolution, settled.bits)
-    if settled.status != "refuted":
-        _credit(tally, settled.sides, bool(settled.sides.attained[0]), address)
+    _credit(tally, settled.sides, settled.status != "refuted" and bool(settled.sides.attained[0]), address)
 
 
 def _credit(tally: Tally, found: Sides, tie: bool, address: str) -> None:
     """``tie``: an equality; overlapping sides of the screening are none, only those that balls could not separate."""
     tally.informative |= bool(found.informative[0])
+    tally.nonzero |= not found.null[0].all()
     if not found.identity:
         tally.ties += tie
+        tally.apart += bool(found.apart[0])
         tally.ratio_seen(float(found.ratio[0]), address)
+        tally.gap_seen(float(found.least[0]), address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,10 @@ from proofs_check.user_errors import explain_load
 
 class UsageError(Exception):
     """The command line asks for something that is not there; the message says what is."""
+
+
+class Unmet(UsageError):
+    """An instance that a claim does not speak about: it does not meet the assumptions that the message names."""
 
 
 def papers() -> dict[str, registry.Paper]:
@@ -31,7 +36,7 @@ def paper(key: str) -> registry.Paper:
 
 
 def jobs(names: Sequence[str], budget: Budget, seed: int) -> list[Job]:
-    """The jobs of papers, claims and files; of everything that is checked where no name is given.
+    """The jobs of papers, claims, files and claims of files (``FILE::id``); of everything that is checked where no name is given.
 
     Raises UsageError for a name that is unknown (with suggestions), or has no check yet.
     """
@@ -57,15 +62,17 @@ def jobs(names: Sequence[str], budget: Budget, seed: int) -> list[Job]:
             add(name, (checked[name].room, checked[name].key), None)
         elif name in states:
             raise UsageError(f"{name} is {states[name].replace('_', ' ')}: it has no check")
-        elif name.endswith(".py"):
-            for claim_id in _claims_in(name):
-                add(claim_id, None, name)
+        elif "::" in name or name.endswith(".py"):
+            file, _, wanted = name.partition("::")
+            for claim_id in _claims_in(file, wanted):
+                add(claim_id, None, file)
         else:
             raise UsageError(f"no paper, claim or file {name!r}{_suggest(name, [*known, *states])}")
     return list(found.values())
 
 
-def _claims_in(file: str) -> list[str]:
+def _claims_in(file: str, wanted: str = "") -> list[str]:
+    """The ids of a file, or the one that is ``wanted``."""
     from proofs_check.claim import load_file
 
     if not Path(file).is_file():
@@ -76,7 +83,23 @@ def _claims_in(file: str) -> list[str]:
         raise UsageError(explain_load(file, error)) from None
     if not ids:
         raise UsageError(f"{file} defines no claim: decorate a function with proofs_check.claim")
-    return ids
+    if wanted and wanted not in ids:
+        base = wanted.partition(".twin")[0]
+        if base in ids:
+            raise UsageError(f"{wanted} is a false variant, which runs with its claim: {file}::{base}")
+        raise UsageError(f"{file} has no claim {wanted!r}{_suggest(wanted, ids) or '; it has ' + ', '.join(ids)}")
+    return [wanted] if wanted else ids
+
+
+def writable(folder: Path, option: str) -> None:
+    """Raises UsageError where files could not be written to a folder, there or to be made; makes nothing."""
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise UsageError(f"{option} {folder}: {there} is a file, and a folder is needed")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{option} {folder}: {there} cannot be written")
 
 
 def _suggest(name: str, known: Sequence[str]) -> str:

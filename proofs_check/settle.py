@@ -44,6 +44,8 @@ class Sides:
     sign: np.ndarray
     width: np.ndarray
     gap: np.ndarray
+    quotient: bool = True  # whether left / right means something
+    named: bool = False  # whether the entries are those of named axes
 
     @property
     def wrong(self) -> np.ndarray:
@@ -69,17 +71,35 @@ class Sides:
 
     @property
     def attained(self) -> np.ndarray:
-        """(B,) whether some entry is an equality, exactly or as far as the enclosures tell."""
+        """(B,) whether some entry is an equality, exactly or as far as the enclosures tell; as ``equal`` without a quotient."""
+        if not self.quotient:
+            return self.equal
         return np.asarray((((self.sign == 0) | (self.sign == 2)) & ~self.null).any(axis=-1))
 
     @property
     def equal(self) -> np.ndarray:
-        """(B,) whether some entry is an equality exactly."""
-        return np.asarray(((self.sign == 0) & ~self.null).any(axis=-1))
+        """(B,) whether some entry is an equality exactly; without a quotient, one beside an entry whose sides differ."""
+        exact = ((self.sign == 0) & ~self.null).any(axis=-1)
+        return np.asarray(exact if self.quotient or not self.named else exact & self.apart)
+
+    @property
+    def apart(self) -> np.ndarray:
+        """(B,) whether at some entry left is less than right."""
+        return np.asarray((self.sign == 1).any(axis=-1))
+
+    @property
+    def least(self) -> np.ndarray:
+        """(B,) at least the least ``right - left`` over entries where not both sides may be zero; infinite where there are none."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            distance = np.nextafter(self.right[1] - self.left[0], np.inf)
+        signed = np.where(self.sign == 0, 0.0, np.where(self.sign == -1, np.minimum(distance, 0.0), self.gap))
+        return np.asarray(np.where(self.null | np.isnan(signed), np.inf, signed).min(axis=-1))
 
     @property
     def ratio(self) -> np.ndarray:
         """(B,) a lower bound on the largest ``measured / bound`` over entries with a positive bound; NaN where there is none."""
+        if not self.quotient:
+            return np.full(len(self.sign), np.nan)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             r = np.where((self.right[0] > 0) & (self.left[0] >= 0), self.left[0] / self.right[1], -np.inf)
         r = np.where((self.sign == 0) & (self.right[0] > 0), 1.0, np.nextafter(r, -np.inf))
@@ -123,6 +143,8 @@ def sides(ops: Any, found: Any, claim_id: str) -> Sides:
         sign=_flat(ops, ops.sign(difference), difference.shape),
         width=_relative(ops, left, right, difference),
         gap=_bounds(ops, ops.abs(difference), difference.shape)[1],
+        quotient=getattr(found, "quotient", True),
+        named=bool(found.axes),
     )
 
 
@@ -257,6 +279,9 @@ def compare(claim_id: str, screened: Sides, settled: Sides, arithmetic: str) -> 
 
 def one(s: Sides, i: int) -> Sides:
     """Instance ``i`` alone."""
-    pick = lambda pair: None if pair is None else (pair[0][i : i + 1], pair[1][i : i + 1])  # noqa: E731
-    rest = (x[i : i + 1] for x in (s.sign, s.width, s.gap))
-    return Sides(s.identity, pick(s.left), pick(s.right), pick(s.trivial), *rest)  # type: ignore[arg-type]
+
+    def pick(pair: Any) -> Any:
+        return None if pair is None else (pair[0][i : i + 1], pair[1][i : i + 1])
+
+    sign, width, gap = (x[i : i + 1] for x in (s.sign, s.width, s.gap))
+    return Sides(s.identity, pick(s.left), pick(s.right), pick(s.trivial), sign, width, gap, s.quotient, s.named)

@@ -182,7 +182,15 @@ class _Work:
             return None
         self.tried += 1
         resized = (candidate.S, candidate.A) != (before.S, before.A)
-        settled = self.settler(mdp, payloads)
+        try:
+            settled = self.settler(mdp, payloads)
+        except (
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ):  # the formula does not exist there, e.g. V[2] of two states
+            return None
         if not self.keep(settled) or (resized and not self._follows(settled, candidate, before)):
             return None
         return mdp, payloads, settled

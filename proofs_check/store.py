@@ -157,6 +157,19 @@ class Store:
         """All records in the order of their keys, or those of one engine."""
         return self._select(*(("ORDER BY key", []) if engine is None else ("WHERE engine = ? ORDER BY key", [engine])))
 
+    def headers(self) -> Iterator[tuple[str, str, str, str]]:
+        """Key, claim, code and engine of every record, unchecked."""
+        with _speaking(self._file):
+            yield from self._database.execute("SELECT key, claim, code, engine FROM records ORDER BY key")
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove records and whatever is known of runs that have none left, in one transaction; then give the room back."""
+        with _speaking(self._file):
+            with _transaction(self._database):
+                self._database.executemany("DELETE FROM records WHERE key = ?", [(k,) for k in keys])
+                self._database.execute("DELETE FROM runs WHERE run NOT IN (SELECT run FROM records)")
+            self._database.execute("VACUUM")
+
     def runs(self) -> dict[str, dict[str, Any]]:
         """What is known of each run: versions, machine, when it began."""
         with _speaking(self._file):

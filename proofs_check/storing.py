@@ -100,15 +100,51 @@ def costs_of(outcome: Outcome, seconds: float) -> dict[str, Any]:
 
 def merge(options: argparse.Namespace) -> int:
     """``proofs-check merge``."""
-    with Store(options.into) as store:
+    if not options.stores and not options.prune:
+        raise UsageError("merge takes stores to take results from, or --prune")
+    with _existing(options.into) if not options.stores else Store(options.into) as store:
         for source in options.stores:
             if source.resolve() == options.into.resolve():
                 store.absorb()
                 continue
             there, new = store.merge(source)
             print(f"{source}: {there:,} results, {new:,} of them new to {options.into}")
+        if options.prune:
+            store.absorb()
+            print(f"{options.into}: {_prune(store)}")
     print(f"verdicts: proofs-check verify --store {options.into}")
     return OK
+
+
+def _prune(store: Store) -> str:
+    """Remove what no run would use again; says how much of what, and what is left.
+
+    Claims of files are not known here: theirs stay while the engine is the one that computed them.
+    """
+    engine, current = digests.engine(), _current()
+    old, changed, files, kept = [], [], 0, 0
+    for key, claim, code, of in store.headers():
+        if of != engine:
+            old.append(key)
+        elif claim in current and code != current[claim]:
+            changed.append(key)
+        else:
+            kept += 1
+            files += claim not in current
+    store.remove(old + changed)
+    return (
+        f"{len(old) + len(changed):,} results removed, {len(old):,} of an earlier engine and {len(changed):,} of earlier "
+        f"claims; {kept:,} kept, {files:,} of them of claims in no paper"
+    )
+
+
+def _current() -> dict[str, str]:
+    """The digest of every claim of the papers, and of its twins."""
+    from proofs_check import selection
+    from proofs_check.runner import BUDGETS
+
+    jobs = selection.jobs([], BUDGETS["quick"], 0)
+    return {c.id: digests.claim_digest(c) for job in jobs for each in (job.load(),) for c in (each, *each.twins)}
 
 
 def export(options: argparse.Namespace) -> int:
@@ -141,6 +177,7 @@ def _row(record: Record, run: dict[str, Any]) -> dict[str, Any]:
         | {"path": ".".join(str(word) for word in record.path)}
         | {name: getattr(t, name) for name in counts}
         | {"resolution": t.resolution, "ratio": t.ratio, "ratio_at": t.ratio_at}
+        | {"gap": t.gap, "gap_at": t.gap_at, "bare": t.bare, "unsettled": len(t.unsettled)}
         | {"tally": json.dumps(merging.encode(t)), "instances_drawn": record.cost.instances}
         | {f"seconds_{phase}": getattr(record.cost, phase) for phase in PHASES if phase != "mutants"}
         | {

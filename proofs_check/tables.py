@@ -82,26 +82,23 @@ def markdown() -> str:
 def verdicts(outcome: Outcome, seconds: float) -> None:
     """The table of a run, and what is wrong."""
     console = terminal()
-    table = Table("claim", "verdict", "rests on", "largest ratio", "teeth")
+    table = Table("claim", "verdict", "rests on", "largest ratio, or least gap", "teeth")
     for d in outcome.done:
         word = "fault" if d.verdict is None else d.verdict.verdict
-        ratio = (
-            ""
-            if d.verdict is None or d.verdict.ratio is None
-            else f"{rounded_down(d.verdict.ratio)} at {d.verdict.ratio_at}"
-        )
         table.add_row(
             d.job.id,
             Text(word, style=COLOURS[word]),
             "" if d.verdict is None else d.verdict.rests_on + from_store(d),
-            Text(ratio),
-            teeth(outcome.kills(d.job.id), [t.verdict for t in d.twins]),
+            Text("" if d.verdict is None else nearest(d.verdict)),
+            teeth(outcome.kills(d.job), [t.verdict for t in d.twins]),
         )
     console.print(table)
     if outcome.bites:
         killed = sum(bool(b.killed_by) for b in outcome.bites)
-        toothless = [d.job.id for d in outcome.done if not outcome.kills(d.job.id)]
-        console.print(f"mutants: {killed} of {len(outcome.bites)} killed; toothless: {', '.join(toothless) or 'none'}")
+        by = "" if outcome.whole else " by these claims alone"
+        console.print(
+            f"mutants: {killed} of {len(outcome.bites)} killed{by}; toothless: {', '.join(outcome.toothless) or 'none'}"
+        )
     for _, text in outcome.problems():
         console.print(Text(text, style="red"), soft_wrap=True)
     console.print(
@@ -143,6 +140,17 @@ def rounded_down(ratio: float) -> str:
     return f"{np.floor(ratio * 1e4) / 1e4:.4f}"
 
 
+def nearest(v: Verdict) -> str:
+    """How near a claim comes to its bound, and where: a ratio that was reached, or a gap that is at most as wide."""
+    from proofs_check.weighing import up
+
+    if v.gap is not None:
+        return f"gap {up(v.gap)} at {v.gap_at}"
+    if v.ratio is None:
+        return ""
+    return f"{'at least ' if v.verdict == 'refuted' else ''}{rounded_down(v.ratio)} at {v.ratio_at}"
+
+
 def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:
     """Which claims kill which mutant."""
     console = terminal()
@@ -181,14 +189,40 @@ def verdict(v: Verdict) -> None:
     console.print(Text(f"{v.verdict} {v.rests_on}", style=COLOURS[v.verdict]), soft_wrap=True)
     if v.reason:
         console.print(Text(v.reason), soft_wrap=True)
-    if v.ratio is not None:
-        console.print(Text(f"largest measured / bound {rounded_down(v.ratio)} at {v.ratio_at}"))
+    if v.gap is not None:
+        console.print(Text(f"least bound - measured: {nearest(v)}"), soft_wrap=True)
+    elif v.ratio is not None:
+        console.print(Text(f"largest measured / bound: {nearest(v)}"), soft_wrap=True)
+
+
+def counterexample(data: Mapping[str, Any]) -> None:
+    """A counterexample that was made smaller, as a graph."""
+    from proofs_check.counterexample import replay
+    from proofs_check.drawing import draw
+
+    console = terminal()
+    steps = f"{data['steps']} step{'' if data['steps'] == 1 else 's'}"
+    console.print(Text(f"counterexample, from {data['address']} in {steps}", style="bold"), soft_wrap=True)
+    for line in draw(*replay(data)):
+        console.print(Text("  " + line), soft_wrap=True)
+
+
+def model(name: str, mdp: Any, payloads: Mapping[str, Any]) -> None:
+    """An instance in exact numbers, on which nothing was evaluated."""
+    console = terminal()
+    console.print(Text(name, style="bold"), soft_wrap=True)
+    _numbers(console, mdp, payloads)
+
+
+def _numbers(console: Console, mdp: Any, payloads: Mapping[str, Any]) -> None:
+    from proofs_check.counterexample import describe
+
+    for line in describe(mdp, payloads) if mdp.S * mdp.A <= SHOWN else [repr(mdp)]:
+        console.print(Text("  " + line), soft_wrap=True)
 
 
 def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settled) -> None:
     """An instance in exact numbers, and both sides on it."""
-    from proofs_check.counterexample import describe
-
     console = terminal()
     console.print(
         Text(
@@ -197,9 +231,7 @@ def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settl
         ),
         soft_wrap=True,
     )
-    lines = describe(mdp, payloads) if mdp.S * mdp.A <= SHOWN else [repr(mdp)]
-    for line in lines:
-        console.print(Text("  " + line), soft_wrap=True)
+    _numbers(console, mdp, payloads)
     s = settled.sides
     names = ("left", "right") if s.identity else ("measured", "bound")
     for name, (low, high) in zip(names, (s.left, s.right), strict=True):
@@ -210,14 +242,11 @@ def instance(address: str, mdp: Any, payloads: Mapping[str, Any], settled: Settl
 
 def view(address: str, mdp: Any, payloads: Mapping[str, Any], arithmetic: str, found: Any) -> None:
     """An instance in exact numbers, and what its evidence says of it, where that is neither an inequality nor an identity."""
-    from proofs_check.counterexample import describe
-
     console = terminal()
     said = {1: "as stated", -1: "refuted", 0: "neither as stated nor refuted", 2: "open", None: "one of a sample"}
     status = said[None if found.status is None else int(found.status[0])]
     console.print(Text(f"{found.kind} on {address}: {status}, by {arithmetic}", style="bold"), soft_wrap=True)
-    for line in describe(mdp, payloads) if mdp.S * mdp.A <= SHOWN else [repr(mdp)]:
-        console.print(Text("  " + line), soft_wrap=True)
+    _numbers(console, mdp, payloads)
     for name, (low, high) in found.numbers.items():
         console.print(Text(f"  {name} in {np.stack([low[0], high[0]], axis=-1).tolist()}"), soft_wrap=True)
     for name, values in (found.outcomes | found.plain).items():

@@ -91,6 +91,9 @@ def failure(claim: Claim, found: Verdict, good: Sequence[str], seed: int = 0) ->
         address = str(counterexample["address"])
     elif address and found.ratio is not None:
         lines.append(f"  the tightest instance, {address}, has ratio {found.ratio:.6g}")
+    elif found.gap is not None:
+        address = found.gap_at
+        lines.append(f"  the tightest instance, {address}, has a gap of {found.gap:.6g}")
     address = address or found.tally.open_at
     if address:
         lines.append(f"  again: {command(claim, address, seed)}")

@@ -60,12 +60,13 @@ def explain_load(file: str, error: BaseException) -> str:
 
 @contextlib.contextmanager
 def reported(claim: Claim, seed: int, as_error: Callable[[str], BaseException]) -> Iterator[None]:
-    """Turn what the body raises into ``as_error(explanation)``; the engine's own faults pass."""
+    """Turn what the body raises into ``as_error(explanation)``; the engine's own faults pass, and so does what is one already."""
+    from proofs_check.selection import UsageError
     from proofs_check.settle import EngineFault
 
     try:
         yield
-    except EngineFault:
+    except (EngineFault, UsageError):
         raise
     except Exception as error:
         raise as_error(f"{claim.id} raised {explain(claim, error, seed)}") from None

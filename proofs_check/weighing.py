@@ -8,7 +8,8 @@ printed are rounded outwards.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import ceil, floor, log, log10
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from math import floor, log
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from proofs_check.statistics import confidence, eprocess
 from proofs_check.statistics.eprocess import HOLDS, REFUTES
 
 LEVEL = 1 / 20  # at which limits are printed
+_TINY = 1e-300  # below, floats have fewer digits than are printed
 
 
 @dataclass(frozen=True)
@@ -148,18 +150,19 @@ def power(log_e: Any) -> str:
 
 def up(x: float) -> str:
     """Four significant digits, upwards."""
-    return _rounded(x, ceil)
+    return _rounded(x, ROUND_CEILING)
 
 
 def down(x: float) -> str:
-    return _rounded(x, floor)
+    return _rounded(x, ROUND_FLOOR)
 
 
-def _rounded(x: float, end: Any) -> str:
+def _rounded(x: float, way: str) -> str:
+    """In decimals, since the fourth digit of a number near 10^-308 is no float."""
     if x == 0 or not np.isfinite(x):
         return f"{x:g}"
-    unit = 10.0 ** (floor(log10(abs(x))) - 3)
-    return f"{end(x / unit) * unit:.4g}"
+    d = Context(prec=4, rounding=way).create_decimal_from_float(float(x))
+    return f"{float(d):.4g}" if abs(x) > _TINY else f"{d:.3e}"
 
 
 def _weighers() -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import doctest
 import inspect
+import math
 import re
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +14,20 @@ from types import ModuleType
 import pytest
 
 import proofs_check
-from proofs_check import cli, draws, evidence, families, runner, settle
+from proofs_check import (
+    cli,
+    draws,
+    evidence,
+    families,
+    kinds,
+    runner,
+    settle,
+    shrink,
+    verdict,
+    weighing,
+    weighing_ranges,
+)
+from proofs_check.statistics import eprocess
 from proofs_check.tables import COLOURS
 from tabular.reference import BallOps, Ops, RationalOps, operators
 
@@ -42,7 +57,7 @@ def first_cells(page: str, headings: str) -> set[str]:
 
 
 def test_there_are_pages_with_examples() -> None:
-    assert {"ops.md", "regularizers.md", "verdicts.md"} <= {page.name for page in WITH_EXAMPLES}
+    assert {"ops.md", "regularizers.md", "verdicts.md", "claims.md"} <= {page.name for page in WITH_EXAMPLES}
 
 
 @pytest.mark.parametrize("page", WITH_EXAMPLES, ids=lambda page: page.name)
@@ -125,6 +140,84 @@ def _strings(node: ast.expr) -> set[str]:
 def test_every_kind_of_evidence_is_explained() -> None:
     weighed = {kind.__name__ for kind in evidence.Evidence.__args__} - {"Inequality", "Identity"}
     assert first_cells("verdicts.md", "| evidence | `holds` | `refuted` | else `undecided` |") == weighed
+
+
+def test_every_kind_of_evidence_has_an_example_that_runs() -> None:
+    examples = text("claims.md").split("## Seven kinds of evidence", 1)[1].split("\n## ", 1)[0].split("\n**`")[1:]
+    kinds = {kind.__name__ for kind in evidence.Evidence.__args__}
+    assert {e.split("(")[0] for e in examples} == kinds and len(kinds) == 7
+    for example in examples:
+        assert re.search(rf">>> @claim(.|\n)*\n\.\.\. .*return {example.split('(')[0]}\((.|\n)*said\(", example), (
+            example
+        )
+        fields = set(inspect.signature(getattr(evidence, example.split("(")[0])).parameters) - {"axes"}
+        missing = [f for f in fields if not re.search(rf"\b{f}\b", example)]
+        assert not set(missing) - {"instance", "x"}, missing
+
+
+# Modules whose constants decide verdicts, and how the page writes those that are no plain numbers.
+DECIDE = {
+    "verdict": verdict,
+    "runner": runner,
+    "settle": settle,
+    "kinds": kinds,
+    "eprocess": eprocess,
+    "weighing": weighing,
+    "weighing_ranges": weighing_ranges,
+    "shrink": shrink,
+}
+WRITTEN = {"log 20": math.log(20), "log 10⁶": math.log(1e6), "1/20": 1 / 20, "10⁻⁶": 1e-6}
+INSIDE = {  # codes, rounding and the steps of shrinking: nothing that a verdict's reader could ask for
+    "kinds": {"GOOD", "BAD", "NEITHER", "OPEN"},
+    "eprocess": {"RUIN", "U"},
+    "shrink": {"COARSE", "SIGNIFICANT"},
+    "weighing": {"HOLDS", "REFUTES"},
+    "weighing_ranges": {"BAD", "GOOD", "NEITHER", "LEVEL"},
+    "runner": {"RATIONAL_STATES"},
+}
+
+
+def test_every_constant_that_decides_is_on_the_page_with_its_value() -> None:
+    rows = (
+        text("verdicts.md").split("| constant | value | what it decides |\n", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
+    )
+    said = {cells[1].strip().strip("`"): cells[2].strip() for cells in (row.split("|") for row in rows)}
+    there = {
+        f"{name}.{constant}": value
+        for name, module in DECIDE.items()
+        for constant, value in vars(module).items()
+        if constant.isupper()
+        and not constant.startswith("_")
+        and not isinstance(value, bool)
+        and isinstance(value, (int, float, tuple))
+        and constant not in INSIDE.get(name, ())
+    }
+    assert said.keys() == there.keys()
+    for name, value in there.items():
+        numbers = [WRITTEN[said[name]]] if said[name] in WRITTEN else _numbers(said[name])
+        assert numbers == (list(value) if isinstance(value, tuple) else [value]), name
+
+
+def _numbers(cell: str) -> list[float]:
+    return [float(x.replace(",", "")) for x in cell.split(", ")]
+
+
+def test_every_command_and_option_is_on_the_page_and_nothing_else() -> None:
+    table = text("verdicts.md").split("| command | option | meaning |\n", 1)[1].split("\n\n", 1)[0].splitlines()[1:]
+    said: dict[str, set[str]] = {}
+    command = ""
+    for row in table:
+        cells = row.split("|")
+        command = cells[1].strip().strip("`") or command
+        said.setdefault(command, set()).update(re.findall(r"`(--[\w-]+)", cells[2]))
+    (commands,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    there = {
+        name: {o for a in sub._actions for o in a.option_strings if o.startswith("--")} - {"--help"}
+        for name, sub in commands.choices.items()
+    }
+    assert said == there
+    every = {o for a in cli.parser()._actions for o in a.option_strings if o.startswith("--")}
+    assert all(f"`{o}`" in text("verdicts.md") for o in every)
 
 
 def test_exit_codes_are_explained_everywhere() -> None:

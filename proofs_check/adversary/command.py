@@ -19,6 +19,7 @@ from proofs_check.cli import OK, REFUTED
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.runner import BUDGETS
 from proofs_check.settle import EngineFault
+from proofs_check.weighing import up
 
 DETAILED = 3  # up to this many claims are shown with history and instance
 
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.names and not options.all:
         raise selection.UsageError("name claims, papers or files to attack, or say --all")
+    selection.writable(options.out, "--out")
     aims = targets(options.names, options.evaluations, options.seed)
     start = time.perf_counter()
     with progress(len(aims), options.json) as advance:
@@ -123,7 +125,8 @@ def _print(struck: Sequence[Struck], saved: dict[str, Path], seconds: float) -> 
             s.target.id,
             Text(r.status, style="red" if r.status == "refuted" else ""),
             _ratio(r.random),
-            _ratio(r.ratio) or (f"differs by {r.difference:.3g}" if r.identity else ""),
+            _ratio(r.ratio)
+            or (f"differs by {r.difference:.3g}" if r.identity else "" if r.gap is None else f"gap {up(r.gap)}"),
             f"{r.evaluations:,}",
             "" if r.size is None else f"S={r.size[0]}, A={r.size[1]}",
             Text(r.reason or ("" if r.instance is None else str(r.instance["address"]))),

@@ -34,6 +34,7 @@ class Attack:
     Attributes
     ----------
     ratio : the largest measured / bound, a lower bound that an exact settling gave; None where no bound was positive.
+    gap : of an inequality with ``quotient=False``, at least bound - measured on the extremal instance; None for others.
     random : the same among the claim's own random instances (screened only). At an identity both are None.
     difference : for an identity, the largest relative difference that enclosures could not exclude to be real; 0 if true.
     source : where the extremal instance came from: selected, hence labelled.
@@ -55,6 +56,7 @@ class Attack:
     reason: str = ""
     left: tuple[float, float] | None = None
     right: tuple[float, float] | None = None
+    gap: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -176,6 +178,8 @@ def _report(claim: Claim, watch: _Watch) -> Attack:
         best = _ratio(settled) or np.inf
         least = best - ATTAINED if best > 1 - ATTAINED else READABLE * best
         keep = lambda s: s.status != "open" and (_ratio(s) or 0.0) >= least  # noqa: E731
+        if (gap := _gap(settled)) is not None:
+            keep = lambda s: s.status != "open" and bool(s.sides.least[0] <= gap)  # noqa: E731
     instance, size = None, None
     if mdp is not None and settled is not None:
         small = shrink(claim, mdp, payloads, keep, settled=settled)
@@ -200,6 +204,7 @@ def _report(claim: Claim, watch: _Watch) -> Attack:
         size=size,
         left=None if s is None else (float(s.left[0][0, worst]), float(s.left[1][0, worst])),
         right=None if s is None else (float(s.right[0][0, worst]), float(s.right[1][0, worst])),
+        gap=_gap(settled),
     )
 
 
@@ -210,10 +215,18 @@ def _ratio(settled: Settled | None) -> float | None:
     return r if np.isfinite(r) else None
 
 
+def _gap(settled: Settled | None) -> float | None:
+    if settled is None or settled.sides.quotient or not np.isfinite(settled.sides.least[0]):
+        return None
+    return float(settled.sides.least[0])
+
+
 def _worst_entry(s: Sides) -> int:
-    """The entry that is wrong, or else has the largest ratio."""
+    """The entry that is wrong, or else has the largest ratio, or the least gap where there are no ratios."""
     if s.identity or s.wrong[0]:
         return int(np.argmax((s.sign[0] == -1) | (s.identity & (s.sign[0] == 1))))
+    if not s.quotient:
+        return int(np.argmin(np.where(s.null[0], np.inf, s.gap[0])))
     with np.errstate(divide="ignore", invalid="ignore"):
         r = np.where(s.right[0][0] > 0, s.left[0][0] / s.right[1][0], -np.inf)
     return int(np.argmax(np.where(np.isnan(r), -np.inf, r)))

@@ -25,7 +25,8 @@ class Measured:
     ``margin``: the largest ``(measured - bound) / max(|measured|, |bound|)`` over the entries, at the midpoints; for
     ``0 <= measured <= bound`` it is the ratio less one, and it has a meaning for every sign. For an identity: the least
     relative difference that the enclosures allow. ``apart``: the same without entries that are tied. ``ratio``: a lower
-    bound on measured / bound, NaN where there is none. ``wrong``: separated the wrong way.
+    bound on measured / bound, NaN where there is none (nowhere is one for ``quotient=False``). ``wrong``: separated the wrong
+    way.
     """
 
     margin: np.ndarray

@@ -46,7 +46,7 @@ sample = _load()
         ("barely_true", "tight"),
         ("identity", "holds"),
         ("false_identity", "refuted"),
-        ("null", "holds"),
+        ("null", "vacuous"),
         ("unmet", "vacuous"),
         ("trivial", "vacuous"),
         ("unknown", "undecided"),

@@ -80,6 +80,11 @@ def _tallies(n: int) -> list[Tally]:
             unmet={"a": i, f"b{i % 3}": 1},
             kind="Trial",
             samples=[{"low": [inf, -0.0, 1e-300], "at": None, "k": [i, True]}],
+            nonzero=i > 3,
+            bare=i > 4,
+            gap=[inf, 0.25 / (i + 1), -1.5][i % 3],
+            gap_at=f"w:{i}",
+            unsettled=[f"u:{i}"],
         )
         if i % 4:
             t.refutation(7 - i, {"address": f"z:{i}", "mdp": {"R": ["1/3"]}})
@@ -122,6 +127,10 @@ def test_every_field_of_a_tally_takes_part_in_merging() -> None:
             "resolution",
             "counterexample",
             "ratio",
+            "nonzero",
+            "bare",
+            "gap",
+            "gap_at",
         ):
             assert getattr(one, f.name) != getattr(a, f.name), f.name
         kept = merging.merged([plain, a])

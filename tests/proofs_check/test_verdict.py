@@ -86,7 +86,7 @@ def test_decided_signs_that_differ_are_a_fault() -> None:
 
 
 def tally(**changes: object) -> Tally:
-    found = Tally(drawn=10, met=10, enclosure=10, informative=True, ratio=0.5, ratio_at="a:0.0")
+    found = Tally(drawn=10, met=10, enclosure=10, informative=True, nonzero=True, ratio=0.5, ratio_at="a:0.0")
     for name, value in changes.items():
         setattr(found, name, value)
     return found
@@ -104,6 +104,8 @@ def test_each_verdict_has_its_reason() -> None:
     assert verdict(ties=1, identity=True) == "holds"
     assert verdict(met=0) == "vacuous"
     assert verdict(informative=False) == "vacuous"
+    assert verdict(nonzero=False) == "vacuous"
+    assert verdict(nonzero=False, identity=True) == "holds"  # an identity may be written as a difference that vanishes
     assert verdict(open=1) == "undecided"
 
 

@@ -92,7 +92,7 @@ def soft_backward_induction(ops: Any, m: Any, pi0: Any, pi1: Any, pi2: Any, V: A
     """
     reg, stages = Shannon(tau), [m] * H
     value = operators.policy_induction(ops, stages, V, [pi0, pi1, pi2], reg)[0]
-    return Inequality(value, operators.backward_induction(ops, stages, V, reg)[0], axes=("s",))
+    return Inequality(value, operators.backward_induction(ops, stages, V, reg)[0], axes=("s",), quotient=False)
 
 
 @twin(soft_backward_induction, why="the optimum forgets the entropy", family=families.deterministic(3, 2))

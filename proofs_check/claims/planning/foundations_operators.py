@@ -86,7 +86,7 @@ def monotone(ops: Any, m: Any, V: Any, D: Any) -> Inequality:
 
     Proof: :math:`Q_V \le Q_W`, since P and gamma are not negative, and the maximum is monotone.
     """
-    return Inequality(ops.backup(m, V), ops.backup(m, V + D), axes=("s",))
+    return Inequality(ops.backup(m, V), ops.backup(m, V + D), axes=("s",), quotient=False)
 
 
 def _raised_but_first(ops: Any, m: Any, V: Any, D: Any) -> Any:
@@ -115,7 +115,7 @@ def tilted_monotone(ops: Any, m: Any, V: Any, D: Any, tau: Any, lam: Any, ref: A
     Proof: the gradient of the conjugate is a probability vector, hence not negative.
     """
     reg = ShannonKL(tau, lam, ref)
-    return Inequality(ops.backup(m, V, reg), ops.backup(m, V + D, reg), axes=("s",))
+    return Inequality(ops.backup(m, V, reg), ops.backup(m, V + D, reg), axes=("s",), quotient=False)
 
 
 @twin(tilted_monotone, why="one state is exempt: it loses what all others gain")
@@ -218,7 +218,7 @@ def fenchel_young(ops: Any, m: Any, V: Any, pi: Any, tau: Any, lam: Any, ref: An
     Proof: the definition of the conjugate. Where a reference excludes what the policy does, the left side is minus infinity.
     """
     reg = ShannonKL(tau, lam, ref)
-    return Inequality(ops.policy_backup(m, pi, V, reg), ops.backup(m, V, reg), axes=("s",))
+    return Inequality(ops.policy_backup(m, pi, V, reg), ops.backup(m, V, reg), axes=("s",), quotient=False)
 
 
 @twin(fenchel_young, why="on the right side the divergence costs an eighth more")
@@ -291,7 +291,7 @@ def smoothing_raises(ops: Any, m: Any, V: Any, tau: Any) -> Inequality:
 
     Proof: the sum of exponentials contains that of the maximum. An equality where one action is available.
     """
-    return Inequality(ops.backup(m, V), ops.backup(m, V, Shannon(tau)), axes=("s",))
+    return Inequality(ops.backup(m, V), ops.backup(m, V, Shannon(tau)), axes=("s",), quotient=False)
 
 
 @twin(smoothing_raises, why="the mean of the exponentials in place of their sum")

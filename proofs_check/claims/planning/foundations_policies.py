@@ -105,7 +105,7 @@ def improvement(ops: Any, m: Any, pi: Any) -> Inequality:
     Proof: :math:`T_{\pi'} V^\pi = T V^\pi \ge V^\pi`, and :math:`T_{\pi'}` is monotone.
     """
     V = ops.evaluate(m, pi)
-    return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V)), axes=("s",))
+    return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V)), axes=("s",), quotient=False)
 
 
 @twin(improvement, why="greedy with respect to the rewards alone")
@@ -136,7 +136,7 @@ def soft_improvement(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     """
     reg = Shannon(tau)
     V = ops.evaluate(m, pi, reg)
-    return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V, reg), reg), axes=("s",))
+    return Inequality(V, ops.evaluate(m, operators.policy_of(ops, m, V, reg), reg), axes=("s",), quotient=False)
 
 
 @twin(soft_improvement, why="the new policy is hotter")

@@ -36,7 +36,7 @@ def soft_above_hard(ops: Any, m: Any, tau: Any) -> Inequality:
 
     Proof: :math:`T \le T_\tau` (C12) and both are monotone (C4): iterate from :math:`V^*`.
     """
-    return Inequality(ops.optimal_value(m), ops.optimal_value(m, Shannon(tau)), axes=("s",))
+    return Inequality(ops.optimal_value(m), ops.optimal_value(m, Shannon(tau)), axes=("s",), quotient=False)
 
 
 @twin(
@@ -143,7 +143,10 @@ def span_bound_above(ops: Any, m: Any, V: Any) -> Inequality:
     \gamma P_\pi (V^* - V)`. With mass one it is MacQueen's bound.
     """
     b = ops.largest(operators.residual(ops, m, V))
-    return Inequality(ops.optimal_value(m), ops.backup(m, V) + _passed(ops, m, _longest(ops, m, b)), axes=("s",))
+    added = _passed(ops, m, _longest(ops, m, b))
+    return Inequality(
+        ops.optimal_value(m) - ops.backup(m, V), added, axes=("s",)
+    )  # a difference: a ratio means something
 
 
 @twin(span_bound_above, why="mass one, which endings break where b < 0", family=families.random_endings(3, 2))
@@ -175,8 +178,8 @@ def span_bound_below(ops: Any, m: Any, V: Any, tau: Any) -> Inequality:
     """
     reg = Shannon(tau)
     a = ops.smallest(operators.residual(ops, m, V, reg))
-    lower = ops.backup(m, V, reg) - _passed(ops, m, _longest(ops, m, -a))
-    return Inequality(lower, ops.optimal_value(m, reg), axes=("s",))
+    taken = _passed(ops, m, _longest(ops, m, -a))
+    return Inequality(ops.backup(m, V, reg) - ops.optimal_value(m, reg), taken, axes=("s",))
 
 
 @twin(span_bound_below, why="the largest residual in place of the least")
