@@ -19,7 +19,7 @@ from tabular.regularizers import Hard, Shannon
 
 ALPHA = {"alpha": scalars(0.0, 0.875)}
 LAST = {"e4": q_values()}  # an error of the last iteration alone, at alpha = 0
-LOOPS = families.self_loops(2, 2, gamma=(0.25, 0.5))
+LOOPS = families.self_loops(2, 2, gamma=(0.5, 0.75, 0.875))
 SMALL = (families.garnet(3, 2), families.random_endings(3, 2), families.two_armed(), families.wrong_turns(), LOOPS)
 
 

@@ -60,20 +60,18 @@ def one_hot(actions: np.ndarray, A: int) -> np.ndarray:
     return (actions[..., None] == np.arange(A)).astype(np.int64)
 
 
-def within_hoeffding(
+def hoeffding(
     source: Any, E: np.ndarray, M: int, alpha: Any, delta: float, weights: str = "squares"
-) -> np.ndarray:
-    r"""The largest \|E_k(s, a)\| over its bound: (...); ``weights``: "squares" for the sum of \alpha^{2j}, "one" for
-    1 in its place.
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""The largest \|E_k(s, a)\| over the root of the sum of \alpha^{2j} ("one": over 1), and what it must not
+    exceed: (...) each.
     """
     K, pairs = E.shape[-3], np.asarray(source.mask).sum(axis=(-2, -1))
     gamma, r = np.asarray(source.gamma, dtype=np.float64), np.abs(source.rewards).max(axis=(-2, -1))
     power = np.asarray(alpha, dtype=np.float64)[..., None] ** (2 * np.arange(K))
     total = np.cumsum(power, axis=-1) if weights == "squares" else np.ones_like(power)
-    scale = gamma / (1 - gamma) * r * np.sqrt(2 * np.log(2 * pairs * K / delta) / M)
-    largest = np.abs(E).max(axis=(-2, -1)) / np.sqrt(total)
-    ratio: np.ndarray = (largest / scale[..., None]).max(axis=-1)
-    return ratio
+    bound = gamma / (1 - gamma) * r * np.sqrt(2 * np.log(2 * pairs * K / delta) / M)
+    return (np.abs(E).max(axis=(-2, -1)) / np.sqrt(total)).max(axis=-1), bound
 
 
 def output_actions(source: Any, rng: Streams, K: int, M: int) -> np.ndarray:
