@@ -6,6 +6,7 @@ Exit codes are listed in ``EXITS``. Tables and JSON go to stdout, progress to st
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,11 @@ def parser() -> argparse.ArgumentParser:
         "list", help="papers and their claims, with state and recorded verdict; imports no claim"
     )
     listing.add_argument("papers", nargs="*", metavar="PAPER", help="show the claims of these papers")
-    listing.add_argument("--markdown", action="store_true", help="print the checked claims as the README's table")
+    listing.add_argument(
+        "--markdown",
+        action="store_true",
+        help="as a Markdown table: what is covered, or the claims of the named papers",
+    )
 
     verify = commands.add_parser(
         "verify",
@@ -178,6 +183,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"proofs-check: {error}", file=sys.stderr)
         return USAGE
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
     except KeyboardInterrupt as stop:
         print("proofs-check: interrupted" + "".join(f"; {said}" for said in stop.args), file=sys.stderr)
         return INTERRUPTED
@@ -201,7 +209,7 @@ def _run(options: argparse.Namespace) -> int:
         from proofs_check.tables import listing, markdown
 
         if options.markdown:
-            print(markdown())
+            print(markdown(options.papers))
         else:
             listing(options.papers)
         return OK

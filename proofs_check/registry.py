@@ -138,6 +138,20 @@ def coverage(papers: Iterable[Paper]) -> dict[str, int]:
     return counts
 
 
+def counts(paper: Paper) -> dict[str, int]:
+    """Number of claims in each state and, of those checked, of each verdict; ``card``: of those that are the paper's own.
+
+    A letter behind the number of an id marks a part, a variant or a companion of the claim of that number.
+    """
+    found = dict.fromkeys(("card", *STATES, *VERDICTS), 0)
+    for entry in paper.claims:
+        found["card"] += not entry.id[-1].isalpha()
+        found[entry.state] += 1
+        if entry.verdict is not None:
+            found[entry.verdict] += 1
+    return found
+
+
 def bibtex_keys(source: str) -> list[str]:
     """Citation keys of BibTeX source, in order.
 

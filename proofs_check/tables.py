@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from proofs_check.claim import Claim
     from proofs_check.commands import Outcome
     from proofs_check.jobs import Done
+    from proofs_check.registry import Paper
     from proofs_check.settle import Settled
     from proofs_check.teeth import Bite
     from proofs_check.verdict import Verdict
@@ -66,16 +67,35 @@ def listing(keys: Sequence[str]) -> None:
     )
 
 
-def markdown() -> str:
-    """The checked claims of all papers as a Markdown table."""
-    from proofs_check import registry
+def markdown(keys: Sequence[str] = ()) -> str:
+    """What is covered, a line for each paper that has been taken up; for named papers, a line for each of their claims."""
+    from proofs_check import registry, selection
 
-    lines = ["| claim | statement | verdict | source |", "| --- | --- | --- | --- |"]
+    if keys:
+        return "\n\n".join(_claims_of(selection.paper(key)) for key in keys)
+    lines = [
+        "| no. | paper | on its card | checked | holds | tight | refuted as printed | not checked | pending |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for paper in registry.load():
-        for e in paper.claims:
-            if e.state == "checked":
-                statement = e.statement.replace("|", "\\|")
-                lines.append(f"| {e.id} | `{statement}` | {e.verdict} | {e.source or paper.short} |")
+        found = registry.counts(paper)
+        if found["checked"] or found["not_checked"]:
+            numbers = (found[x] for x in ("card", "checked", "holds", "tight", "refuted", "not_checked", "pending"))
+            lines.append(f"| {paper.number} | {paper.short} `{paper.key}` | {' | '.join(map(str, numbers))} |")
+    return "\n".join(lines)
+
+
+def _claims_of(paper: Paper) -> str:
+    lines = [
+        f"**{paper.short}** ({paper.title})",
+        "",
+        "| claim | statement | verdict | source |",
+        "| --- | --- | --- | --- |",
+    ]
+    for e in paper.claims:
+        statement = e.statement.replace("|", "\\|")
+        said = e.verdict or (f"not checked: {e.reason}" if e.reason else e.state)
+        lines.append(f"| {e.id} | `{statement}` | {said} | {e.source or paper.short} |")
     return "\n".join(lines)
 
 

@@ -132,3 +132,16 @@ def test_cite_and_list() -> None:
     listed = run("list", "foundations")
     assert listed.returncode == 0
     assert "foundations.C29" in listed.stdout
+
+
+def test_coverage_and_a_paper_s_claims_as_markdown() -> None:
+    lines = run("list", "--markdown").stdout.splitlines()
+    assert lines[0].startswith("| no. | paper |") and any("`foundations`" in line for line in lines)
+    table = run("list", "--markdown", "mdvi").stdout
+    assert "| mdvi.C1 |" in table and "| not checked: The constants" in table and "foundations" not in table
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"PYTHONPATH='{ROOT}' {sys.executable} -m proofs_check.cli list | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
