@@ -11,7 +11,7 @@ CHECK   := "$(BIN)/proofs-check"
 KERNEL_TESTS ?= $(wildcard $(addprefix tests/tabular/,_kernels* reference test_*kernels*.py test_operators.py test_regularizers.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help verify verify-quick verify-thorough mutants calibration test test-thorough lint coverage lock clean
+.PHONY: help verify verify-quick verify-thorough mutants calibration tightness test test-thorough lint coverage lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ mutants: $(READY)  ## plant every mutant and see that a claim kills it
 
 calibration: $(READY)  ## simulate 10,000 statements of each kind: how often verdicts are wrong, and how often they come
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m proofs_check.calibration --out docs/calibration.md
+
+tightness: $(READY)  ## attack every claim: how near its bound an instance comes
+	$(CHECK) attack --all --workers $(WORKERS) --table docs/tightness.md
 
 test: lint coverage  ## lint, the kernels' tests with the JIT off, then all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup

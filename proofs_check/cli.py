@@ -147,6 +147,9 @@ def parser() -> argparse.ArgumentParser:
     attack.add_argument("--workers", type=_positive, default=2, help="processes (2); results do not depend on them")
     attack.add_argument("--json", action="store_true")
     attack.add_argument(
+        "--table", type=Path, metavar="FILE", help="also write the table of κ to this file, in Markdown"
+    )
+    attack.add_argument(
         "--out", type=Path, default=Path("counterexamples"), metavar="DIR",
         help="where a counterexample is saved, if one is found (counterexamples)",
     )  # fmt: skip

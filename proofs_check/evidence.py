@@ -5,7 +5,8 @@ Values are ``Value``s of the arithmetic in which the body ran (or plain numbers,
 ``Inequality``, ``Identity``, ``Scaling`` and ``Order`` are about each instance, ``Witness`` about some instance.
 ``Trial`` and ``Comparison`` are about the average over the claim's family, its draws and its seeds: each instance is
 one trial, with a stream of random numbers of its own where the claim draws ``sampling.streams()``. ``Scaling`` and
-``Order`` are so, too, where what they measure is ``Sampled``.
+``Order`` are so, too, where what they measure is ``Sampled``. A family of one's own must draw the instances of a batch
+independently: what a batch shared would count 200 times, and refute what is true.
 """
 
 from __future__ import annotations

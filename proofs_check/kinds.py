@@ -103,7 +103,7 @@ def _scaling(ops: Any, found: Scaling, claim_id: str, size: int) -> View:
     plain = {"x": x.tolist(), "exponents": [low, high]}
     if isinstance(found.y, Sampled):
         return View("Scaling", None, outcomes={"y": _sampled(found.y, x.size, claim_id, size, plain)}, plain=plain)
-    p = slopes(ops, x, _points(ops, found.y, x.size, f"{claim_id}: y of Scaling"))
+    p = slopes(ops, x, points(ops, found.y, x.size, f"{claim_id}: y of Scaling"))
     status = np.broadcast_to(
         slope_status(slope_signs(ops, p, _value(ops, found.low), _value(ops, found.high))), (size,)
     )
@@ -111,18 +111,23 @@ def _scaling(ops: Any, found: Scaling, claim_id: str, size: int) -> View:
 
 
 def _order(ops: Any, found: Order, claim_id: str, size: int) -> View:
-    n = _count(found.shape)
+    n = count(found.shape)
     x = checked_range(np.arange(1, n + 1) if found.x is None else found.x, f"{claim_id}: x of Order")
-    shape = _points(ops, found.shape, x.size, f"{claim_id}: shape of Order")
+    shape = points(ops, found.shape, x.size, f"{claim_id}: shape of Order")
     constant, growth = (None if p is None else float(p) for p in (found.constant, found.growth))
     plain: dict[str, Any] = {"x": x.tolist(), "constant": constant, "growth": growth}
     if any(((h < 0) | ((h == 0) & (constant is None))).any() for h in (_bounds(ops, g, size)[1] for g in shape)):
         raise ValueError(f"{claim_id}: the shape of Order must be positive")
     if isinstance(found.measured, Sampled):
         y = _sampled(found.measured, x.size, claim_id, size, plain)
-        plain["shape"] = [[float(b[0]) for b in _bounds(ops, g, size)] for g in shape]
+        bounds = np.array([_bounds(ops, g, size) for g in shape])  # (n, 2, B)
+        if (bounds != bounds[..., :1]).any():
+            raise ValueError(
+                f"{claim_id}: the shape of an Order of averages differs between instances: expected one for all"
+            )
+        plain["shape"] = bounds[..., 0].tolist()
         return View("Order", None, outcomes={"y": y}, plain=plain)
-    measured = _points(ops, found.measured, x.size, f"{claim_id}: measured of Order")
+    measured = points(ops, found.measured, x.size, f"{claim_id}: measured of Order")
     status, numbers = order_status(ops, x, measured, shape, found.constant, found.growth)
     return View("Order", np.broadcast_to(status, (size,)), _wide(numbers, size), plain=plain)
 
@@ -247,6 +252,10 @@ def settle_one(claim: Claim, mdp: Any, payloads: Any) -> tuple[str, View]:
                 found = view(ops, claim(ops, ops.model(mdp), **{k: p.lift(ops) for k, p in payloads.items()}), claim.id)
         except NoExactForm:
             continue
+        except ZeroDivisionError:  # a ratio to a shape of zero, which signs can do without
+            if isinstance(ops, BallOps):
+                raise
+            continue
         if found.status is not None and found.status[0] != OPEN:
             return "balls" if isinstance(ops, BallOps) else "exact", found
     if found is None:
@@ -282,16 +291,17 @@ def _bounds(ops: Any, x: Any, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
 
 
-def _count(x: Any) -> int:
+def count(x: Any) -> int:
+    """Number of points."""
     return len(x) if isinstance(x, (list, tuple, np.ndarray)) else int(x.shape[0])
 
 
-def _points(ops: Any, y: Any, n: int, name: str) -> list[Any]:
+def points(ops: Any, y: Any, n: int, name: str) -> list[Any]:
     """n scalar values of a value with one event axis, of an array (n,) or of a list."""
     if isinstance(y, np.ndarray):
         y = y.tolist()
-    if _count(y) != n:
-        raise ValueError(f"{name} has {_count(y)} points: expected {n}")
+    if count(y) != n:
+        raise ValueError(f"{name} has {count(y)} points: expected {n}")
     return [_value(ops, y[k]) for k in range(n)]
 
 

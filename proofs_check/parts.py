@@ -92,4 +92,7 @@ def _record(found: bytes, at: int, path: Path) -> tuple[dict[str, Any], int] | N
 
 
 def _damaged(path: Path, at: int) -> Any:
-    raise StoreError(f"{path} is damaged at byte {at}: the record there does not fit its checksum")
+    raise StoreError(
+        f"{path} is damaged at byte {at}: the record there does not fit its checksum; "
+        f"without that file its results are computed again"
+    )

@@ -48,7 +48,8 @@ def spread(
     with environment(**ONE_THREAD):
         executor = ProcessPoolExecutor(min(workers, len(tasks)), context, _start, (start, given))
         try:
-            left = {executor.submit(function, task) for task in tasks}
+            with _interrupts_held():
+                left = {executor.submit(function, task) for task in tasks}
             while left:
                 done, left = wait(left, timeout=GLANCE, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -90,24 +91,46 @@ def fan_out(
     fresh: bool = False,
 ) -> list[Any]:
     """``function`` of each task in spawned processes with environment ``variables``; ``fresh``: a new process for each task."""
-    found = []
     context = multiprocessing.get_context("spawn")
-    with (
-        environment(**variables),
-        context.Pool(
-            min(workers, max(1, len(tasks))), initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None
-        ) as pool,
-    ):
-        for result in pool.imap(function, tasks):
-            found.append(result)
-            if progress is not None:
-                progress(result)
+    with environment(**variables):
+        with _interrupts_held():
+            pool = context.Pool(
+                min(workers, max(1, len(tasks))), initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None
+            )
+        with pool:
+            found = []
+            for result in pool.imap(function, tasks):
+                found.append(result)
+                if progress is not None:
+                    progress(result)
     return found
 
 
 def _ignore_interrupts() -> None:
     """Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the processes are made, and never reaches them.
+
+    They have this thread's mask long before they can ignore it. It may wake any other thread of this process, whose handler
+    would then run in the midst of making one.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if held:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager

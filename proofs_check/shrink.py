@@ -24,7 +24,8 @@ from proofs_check.claim import Claim
 from proofs_check.domains import Domain, Features, admitted, domains, model_features, sampled
 from proofs_check.draws import Payload
 from proofs_check.families import garnet
-from proofs_check.settle import Settled, Settler, Sides, evaluate
+from proofs_check.settle import Settled, Settler, evaluate
+from proofs_check.statements import NoStatement, statement
 from tabular.errors import ModelError
 
 ALLOWANCE = 2000  # instances settled
@@ -116,23 +117,18 @@ def shrink(
 def recorded(claim: Claim, data: Mapping[str, Any]) -> dict[str, Any]:
     """A counterexample's record with its instance shrunk in ``steps``; ``address`` is where it began.
 
-    As it is where the model is large, or the claim judged by more than one instance.
+    As it is where the model is large, or no instance alone breaks the claim.
     """
-    if len(data["mdp"]["R"]) > LARGEST or not judged_by_sides(claim):
+    if len(data["mdp"]["R"]) > LARGEST:
+        return dict(data)
+    try:
+        said = statement(claim)
+    except NoStatement:
         return dict(data)
     mdp, payloads = counterexample.replay(data)
-    small = shrink(claim, mdp, payloads)
+    small = shrink(said.claim, mdp, payloads, said.claimed)
     found = counterexample.record(small.mdp, small.payloads, data["address"])
     return dict(data) | found | {"size": small.mdp.S * small.mdp.A, "steps": small.taken}
-
-
-def judged_by_sides(claim: Claim) -> bool:
-    """Whether each instance alone can refute the claim by the sign of a difference."""
-    from tabular.reference import EnclosureOps
-
-    batch = claim.family[0](0, 1)
-    payloads = sampled(claim, batch, lambda salt: claim.family[0](salt, 1), 0)
-    return isinstance(evaluate(claim, EnclosureOps(1), batch, payloads), Sides)
 
 
 class _Work:
@@ -184,13 +180,12 @@ class _Work:
         resized = (candidate.S, candidate.A) != (before.S, before.A)
         try:
             settled = self.settler(mdp, payloads)
-        except (
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ):  # the formula does not exist there, e.g. V[2] of two states
+        except (ArithmeticError, ValueError):  # the formula does not exist there
             return None
+        except (LookupError, TypeError):
+            if not resized:
+                raise
+            return None  # the body names states or actions that this shape has not
         if not self.keep(settled) or (resized and not self._follows(settled, candidate, before)):
             return None
         return mdp, payloads, settled

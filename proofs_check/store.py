@@ -1,16 +1,17 @@
 """Results on disk: one record for each chunk of a claim, and for each hunt of a twin.
 
 A folder holds ``results.sqlite``, and in ``parts/<run>`` the files to which the workers of a run append. Anything else in a folder
-is refused, and nothing is overwritten. A run holds ``parts/<run>.lock`` for as long as it lives (an exclusive lock of SQLite's,
-which a kill releases), so that several runs may share a folder; whoever comes next takes the parts of dead runs over, in one
-transaction, and then removes them. The same key twice is the same result twice, or an error.
+is refused, nothing is overwritten, and nothing is removed but files of this module's own making. A run holds ``parts/<run>.lock``
+for as long as it lives (an exclusive lock of SQLite's, which a kill releases), so that several runs may share a folder; whoever
+comes next takes the parts of dead runs over, in one transaction, and then removes them. The same key twice is the same result
+twice, or an error.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import secrets
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ DEFAULT = Path(".proofs-check")
 APPLICATION = 0x70636B31  # in SQLite's header: a database of this project
 FORMAT = 1
 PATIENCE = 30.0  # seconds for which another process may hold the database
+_RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 FIELDS = ("key", "claim", "code", "engine", "seed", "mode", "label", "run", "body", "checksum")
 _SCHEMA = f"""
 CREATE TABLE runs (run TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
@@ -76,11 +78,16 @@ class Record:
 
     @classmethod
     def of_data(cls, data: dict[str, Any]) -> Record:
-        """The record of ``as_data``."""
+        """The record of ``as_data``. StoreError for one of another version, whose fields are others."""
         given = dict(data)
-        path = tuple(int(word) for word in given.pop("path"))
-        tally, cost = merging.decode(given.pop("tally")), Cost(**given.pop("cost"))
-        return cls(path=path, tally=tally, cost=cost, **given)
+        try:
+            path = tuple(int(word) for word in given.pop("path"))
+            tally, cost = merging.decode(given.pop("tally")), Cost(**given.pop("cost"))
+            return cls(path=path, tally=tally, cost=cost, **given)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"a record of {data.get('claim')!r} is of another version of this program: {error}"
+            ) from error
 
 
 def key(claim: str, code: str, engine: str, seed: int, mode: str, label: str) -> str:
@@ -183,7 +190,8 @@ class Store:
     def _checked(self, row: dict[str, Any]) -> Record:
         if row["checksum"] != digests.digest(row["key"], str(row["body"])):
             raise StoreError(f"{self._file} is damaged: record {row['key']} ({row['claim']}) does not fit its checksum")
-        record = Record.of_data(json.loads(row["body"]))
+        with _named(self._file):
+            record = Record.of_data(json.loads(row["body"]))
         if record.key != row["key"]:
             raise StoreError(f"{self._file} is damaged: record {row['key']} is one of {record.claim} {record.label}")
         return record
@@ -221,7 +229,7 @@ class Store:
     def absorb(self) -> int:
         """Take over the parts of runs that are over; how many records are new."""
         new = 0
-        for folder in sorted(self._parts.glob("*/")) if self._parts.is_dir() else ():
+        for folder in _runs(self._parts):
             try:
                 lock = _lock(folder)
                 if lock is None:
@@ -229,7 +237,7 @@ class Store:
                 try:
                     if folder.is_dir():  # or else another process was faster
                         new += self._insert(*_contents(folder))
-                        shutil.rmtree(folder)
+                        _remove(folder)
                 finally:
                     lock.close()
                 _lock_file(folder).unlink(missing_ok=True)
@@ -243,7 +251,7 @@ class Store:
             raise StoreError(f"{other} holds no store")
         with Store(other) as source:
             records, runs = list(source.records()), source.runs()
-        for folder in sorted((other / "parts").glob("*/")):
+        for folder in _runs(other / "parts"):
             more_runs, more = _contents(folder)
             records, runs = records + more, runs | more_runs
         return len({r.key for r in records}), self._insert(runs, records)
@@ -291,8 +299,31 @@ def _contents(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Record]]:
             if file.name == "run.part":
                 runs[str(data["run"])] = data
             else:
-                records.append(Record.of_data(data))
+                with _named(file):
+                    records.append(Record.of_data(data))
     return runs, records
+
+
+def _runs(parts: Path) -> list[Path]:
+    """The folders of runs, in order; what is named otherwise is not ours."""
+    return sorted(p for p in parts.glob("*/") if _RUN.fullmatch(p.name) and not p.is_symlink())
+
+
+def _remove(folder: Path) -> None:
+    """The parts of a run, and its folder, unless somebody put something else there."""
+    for file in sorted(folder.glob("*.part")):
+        file.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+@contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Say which file an unreadable record is in, and what to do."""
+    try:
+        yield
+    except StoreError as error:
+        raise StoreError(f"{file}: {error}; use the version that wrote it, or do without that file") from error
 
 
 def _make(folder: Path) -> None:
@@ -301,12 +332,18 @@ def _make(folder: Path) -> None:
         raise StoreError(f"{folder} is a file: a store is a folder")
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "results.sqlite").exists():
-        foreign = sorted(p.name for p in folder.iterdir() if p.name not in (".gitignore", "parts"))
+        foreign = sorted(p.name for p in folder.iterdir() if p.name != ".gitignore" and not _left_over(p))
         if foreign:
             raise StoreError(f"{folder} holds no store, but {foreign[0]}: name a folder that is empty or not there yet")
     ignored = folder / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
+
+
+def _left_over(path: Path) -> bool:
+    """Whether it is the ``parts`` of a store whose database is gone."""
+    names = [p.name.removesuffix(".lock") for p in path.iterdir()] if path.name == "parts" and path.is_dir() else [""]
+    return all(_RUN.fullmatch(name) for name in names)
 
 
 def _lock_file(folder: Path) -> Path:
@@ -315,11 +352,13 @@ def _lock_file(folder: Path) -> Path:
 
 def _lock(folder: Path) -> sqlite3.Connection | None:
     """The lock of a run, held until it is closed; None where another process holds it."""
-    lock = sqlite3.connect(_lock_file(folder), timeout=0, isolation_level=None)
+    lock = None
     try:
+        lock = sqlite3.connect(_lock_file(folder), timeout=0, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
-        lock.close()
+        if lock is not None:
+            lock.close()
         if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return None
         raise OSError(str(error)) from error
@@ -332,7 +371,8 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        database.execute("ROLLBACK")
+        if database.in_transaction:  # a full disk ends it
+            database.execute("ROLLBACK")
         raise
     database.execute("COMMIT")
 

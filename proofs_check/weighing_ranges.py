@@ -20,6 +20,14 @@ SURE = 1e-6
 Statement = Callable[[Any, list[Any]], tuple[int, dict[str, Any]]]
 
 
+SAME = ("x", "high", "shape", "exponents", "constant", "growth")  # of all trials of an average
+
+
+def varying(samples: list[dict[str, Any]]) -> str:
+    """Which of what all trials of an average must share differs between chunks; "" where nothing does."""
+    return next((name for name in SAME for s in samples if "y" in s and s.get(name) != samples[0].get(name)), "")
+
+
 def means(samples: list[dict[str, Any]], level: float) -> tuple[int, list[tuple[float, float]]]:
     """Number of trials, and enclosures of the n means, each of them at all times, with probability at least 1 - level."""
     y = np.concatenate([np.asarray(s["y"], dtype=np.float64) for s in samples]).T
@@ -55,6 +63,8 @@ def of_means(samples: list[dict[str, Any]], statement: Statement) -> tuple[int, 
 
 def scaling(samples: list[dict[str, Any]], tally: Any) -> Weighed:
     """The verdict of ``Scaling``."""
+    if name := varying(samples):
+        return _no_average(name, tally)
     x, (low, high) = np.array(samples[0]["x"]), samples[0]["exponents"]
     span = f"for x from {x[0]:g} to {x[-1]:g}"
     within = f"[{low:g}, {high:g}]"
@@ -87,6 +97,8 @@ def scaling(samples: list[dict[str, Any]], tally: Any) -> Weighed:
 
 def order(samples: list[dict[str, Any]], tally: Any) -> Weighed:
     """The verdict of ``Order``."""
+    if name := varying(samples):
+        return _no_average(name, tally)
     first = samples[0]
     x, constant, growth = np.array(first["x"]), first["constant"], first["growth"]
     span = f"for k from {x[0]:g} to {x[-1]:g}"
@@ -146,6 +158,11 @@ def witness(samples: list[dict[str, Any]], tally: Any) -> Weighed:
         "",
         {"witness": best},
     )
+
+
+def _no_average(name: str, tally: Any) -> Weighed:
+    reason = f"{name!r} differs between chunks: trials of one average need the same"
+    return Weighed("undecided", f"on {count(tally.met, 'trial')}", reason)
 
 
 def _hull(ends: list[list[float | None]]) -> str:

@@ -19,7 +19,7 @@ from proofs_check.adversary.starts import Start
 WIDTH = 8  # searches in step
 POPULATION = 24  # of each; a batch of all of them costs little more than one of a few
 PATIENCE = 30  # generations without gain after which a search gives way to the next start
-GAIN = 1e-7
+GAIN = 1e-7  # of the quotient, relatively: a climb from a small one is no standstill
 SIGMA = 0.25
 POLISH = (0.1, 0.03, 0.01, 0.003, 1e-3, 1e-4, 1e-5)
 
@@ -56,7 +56,7 @@ class Climber:
     def tell(self, X: np.ndarray, m: Measured) -> None:
         f = m.apart if self.apart else m.margin
         i = int(np.argmax(f))
-        self.since = 0 if f[i] > self.best + GAIN else self.since + 1
+        self.since = 0 if f[i] > self.best + GAIN * min(1.0, abs(1.0 + self.best)) else self.since + 1
         if f[i] > self.best:
             self.best, self.x = float(f[i]), X[i]
         self.optimiser.tell([(x, -float(y)) for x, y in zip(X, f, strict=True)])
@@ -82,6 +82,7 @@ def climb(
     spent = made = 0
     active: list[Climber] = []
     best: tuple[np.ndarray, float] | None = None
+    source = ""
     reserve = min(evaluations // 5, 2 * space.size * len(POLISH) * 3)
     while spent < evaluations - reserve and not stop():
         while len(active) < WIDTH:
@@ -98,10 +99,10 @@ def climb(
             c.tell(X, _part(m, at, at + len(X)))
             at += len(X)
             if c.x is not None and (best is None or c.best > best[1]):
-                best = c.x, c.best
+                best, source = (c.x, c.best), c.start.source
         active = [c for c in active if not c.finished]
     if best is not None and not stop():
-        best = _polish(best, score, reserve, stop)
+        best = _polish(best, f"polish after {source}", score, reserve, stop)
     return best
 
 
@@ -120,7 +121,7 @@ def _part(m: Measured, i: int, j: int) -> Measured:
 
 
 def _polish(
-    best: tuple[np.ndarray, float], score: Score, evaluations: int, stop: Callable[[], bool]
+    best: tuple[np.ndarray, float], label: str, score: Score, evaluations: int, stop: Callable[[], bool]
 ) -> tuple[np.ndarray, float]:
     """Steps along each coordinate, both ways, all of them one batch; the steps shrink."""
     x, top = best
@@ -128,7 +129,7 @@ def _polish(
     for step in POLISH:
         while spent + 2 * size <= evaluations and not stop():
             X = np.concatenate([x + step * np.eye(size), x - step * np.eye(size)])
-            m = score(["polish"] * len(X), X)
+            m = score([label] * len(X), X)
             spent += 2 * size
             i = int(np.argmax(m.margin))
             if not m.margin[i] > top + 1e-12:

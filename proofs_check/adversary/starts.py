@@ -18,6 +18,7 @@ from proofs_check.adversary.measure import NOTHING, Measured, measure
 from proofs_check.claim import Claim
 from proofs_check.domains import Features, domains, model_features, sampled
 from proofs_check.runner import BUDGETS, Budget, chunks
+from proofs_check.statements import Statement
 from tabular.batch import MDPBatch
 
 EACH = 128  # instances of each structured family
@@ -45,13 +46,14 @@ def spaces(claim: Claim) -> list[Space]:
     return [seen[key] for key in sorted(seen, key=lambda k: (k[0] * k[1], k))]
 
 
-def gather(claim: Claim, found: list[Space], seed: int, observe: Observe) -> dict[tuple[int, int], list[Start]]:
+def gather(said: Statement, found: list[Space], seed: int, observe: Observe) -> dict[tuple[int, int], list[Start]]:
     """Starts of each space, best first; ``observe`` sees everything that was measured."""
+    claim = said.claim
     out: dict[tuple[int, int], list[Start]] = {(s.S, s.A): [] for s in found}
     by_shape = {(s.S, s.A): s for s in found}
 
     def add(source: str, batch: Any, payloads: Any) -> None:
-        m = measure(claim, batch, payloads)
+        m = measure(said, batch, payloads)
         observe([source] * batch.B, batch, payloads, m)
         space = by_shape[batch.S, batch.A]
         x = space.encode(batch, payloads)

@@ -81,9 +81,11 @@ def log_wealth(y: Any, m: Any, bets: Bets, counts: Any = None) -> np.ndarray:
     m : (...) in (0, 1): the mean that is bet against.
     counts : (..., n), optional. How often each outcome came; with ``y`` (n,) and ``m`` a number, one table serves them all.
 
-    Cost: n K logarithms for each entry of ``m``.
+    Cost: n K logarithms for each entry of ``m``. Raises ValueError for outcomes outside of [0, 1], of which no bet is fair.
     """
     y, m = np.asarray(y, dtype=np.float64), np.asarray(m, dtype=np.float64)
+    if not ((y >= 0) & (y <= 1)).all() or not ((m > 0) & (m < 1)).all():
+        raise ValueError("log_wealth: expected outcomes in [0, 1] and means in (0, 1)")
     c = bets.fractions
     with np.errstate(divide="ignore"):
         table = np.log1p(c * (y / m[..., None] - 1.0)[..., None])  # (..., n, K)
@@ -128,6 +130,8 @@ def log_rate_below(hits: Any, n: Any, m: Any) -> np.ndarray:
 
 
 def _zero_one(ones: np.ndarray, zeros: np.ndarray, m: np.ndarray, c: np.ndarray, log_weights: np.ndarray) -> np.ndarray:
+    if not (ones >= 0).all() or not (zeros >= 0).all():
+        raise ValueError("hits in n trials: expected 0 <= hits <= n")
     with np.errstate(divide="ignore"):
         lost = np.where(c < 1.0, np.log1p(-c), RUIN)
     won = np.log1p(c * ((1.0 - m) / m)[..., None])

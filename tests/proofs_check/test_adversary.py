@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import Inequality, Trial, claim, counterexample, families, policies, scalars, temperatures, values
+from proofs_check import Inequality, claim, counterexample, families, policies, scalars, temperatures, values
 from proofs_check.adversary import attack
 from proofs_check.adversary.coordinates import REACH, UNIT
 from proofs_check.adversary.measure import measure
 from proofs_check.adversary.starts import spaces, structured
 from proofs_check.claim import load_file
 from proofs_check.claims.planning import foundations
-from proofs_check.cli import main
 from proofs_check.domains import Domain, domains, model_features, sampled
 from proofs_check.draws import deterministic_policies, distributions, integers, models, q_values
 from proofs_check.settle import Settler, screen
+from proofs_check.statements import statement
 
 HERE = Path(__file__).resolve().parent
 ATTACKED = {c.id: c for c in load_file(HERE / "attacked_claims.py")}
@@ -156,7 +156,7 @@ def test_margins_know_every_sign() -> None:
     batch = families.bandits(1, gamma=0.0)(0, 400)
     drawn = sampled(signs, batch, None, 0)
     x, y = drawn["x"].data, drawn["y"].data
-    found = measure(signs, batch, drawn)
+    found = measure(statement(signs), batch, drawn)
     assert np.array_equal(found.wrong, x > y)
     both = np.maximum(np.abs(x), np.abs(y)) > 0
     assert np.array_equal(found.margin[both] > 0, (x > y)[both])
@@ -213,7 +213,7 @@ def largest_of_random(c: Any, n: int, seed: int) -> float:
     top, size, done = 0.0, 2000, 0
     while done < n:
         batch = c.family[done // size % len(c.family)](seed + done, size)
-        found = measure(c, batch, sampled(c, batch, lambda _, b=batch: b, seed + done))
+        found = measure(statement(c), batch, sampled(c, batch, lambda _, b=batch: b, seed + done))
         assert not found.wrong.any()
         top = max(top, float(np.max(found.ratio, initial=0.0, where=~np.isnan(found.ratio))))
         done += size
@@ -250,16 +250,6 @@ def test_nothing_is_no_evidence(name: str) -> None:
     assert found.status == "stands" and found.ratio is None and found.instance is None
 
 
-def test_averages_are_not_attacked() -> None:
-    @claim(id="attacked.trial", family=families.garnet(2, 2), draws={"V": values()}, instances=())
-    def trial(ops: Any, m: Any, V: Any) -> Trial:
-        """Fails rarely."""
-        return Trial(Inequality(ops.norm(V), 1), 0.5)
-
-    found = attack(trial, 1000)
-    assert found.status == "not attacked" and found.reason
-
-
 def test_the_optimiser_draws_from_a_generator_of_its_own() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -268,36 +258,8 @@ def test_the_optimiser_draws_from_a_generator_of_its_own() -> None:
         assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 
-def test_command_saves_what_it_refutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = str(HERE / "attacked_claims.py")
-    code = main(["attack", file, "--evaluations", "40000", "--workers", "1", "--out", str(tmp_path)])
-    out = capsys.readouterr().out
-    assert code == 1
-    assert {p.name for p in tmp_path.iterdir()} == {f"{name}.json" for name in ("attacked.squared", *BARELY)}
-    assert "found by attack" in out and "after" in out and "(0) --[" in out
-    for name in ("attacked.squared", "attacked.loss"):
-        assert main(["show", name, "--file", file, "--replay", str(tmp_path / f"{name}.json")]) == 1
-        assert "refuted" in capsys.readouterr().out
-    path = tmp_path / "attacked.loss.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"gamma": "', '"gamma": "0', 1), encoding="utf-8")
-    assert main(["show", "attacked.loss", "--file", file, "--replay", str(path)]) == 3
-    assert "was changed" in capsys.readouterr().err
-
-
-def test_command_in_json_and_its_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    common = ["--evaluations", "500", "--workers", "1", "--out", str(tmp_path / "none")]
-    assert main(["attack", "foundations.C24", "--json", *common]) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert data["attacks"][0]["id"] == "foundations.C24" and data["attacks"][0]["status"] == "stands"
-    assert not (tmp_path / "none").exists()
-    assert main(["attack", "foundations.C1.twin1", *common]) == 1
-    assert main(["attack", "foundations.C1.twin7", *common]) == 3
-    assert main(["attack", *common]) == 3
-    assert main(["attack", "nothing.C1", *common]) == 3
-
-
 def test_screening_is_what_the_runner_screens() -> None:
     c = ATTACKED["attacked.true"]
     batch = c.family[0](0, 50)
     drawn = sampled(c, batch, lambda _: batch, 0)
-    assert np.array_equal(measure(c, batch, drawn).ratio, screen(c, batch, drawn).ratio, equal_nan=True)
+    assert np.array_equal(measure(statement(c), batch, drawn).ratio, screen(c, batch, drawn).ratio, equal_nan=True)

@@ -120,6 +120,18 @@ def test_workers_do_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     assert _wait(lambda: not any(_alive(child) for child in children), 20)
 
 
+@pytest.mark.parametrize("later", [0.0, 0.05, 0.3])
+def test_an_interrupt_while_processes_start_reaches_none_of_them(tmp_path: Path, later: float) -> None:
+    """They would say so in a traceback each, before they can ignore it."""
+    process = _start(_command(tmp_path / "s", "--thorough"))
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert _wait(lambda: len(children.read_text().split()) >= 2)
+    time.sleep(later)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "Traceback" not in err, err
+
+
 def _alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

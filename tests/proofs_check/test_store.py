@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Callable
 from math import inf, nan
@@ -311,6 +313,156 @@ def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("os.write", full)
     with pytest.raises(StoreError, match="No space left on device; what was done before is kept"):
         desk.record(_record())
+
+
+def test_a_full_database_is_said_and_costs_nothing(tmp_path: Path) -> None:
+    """SQLite ends the transaction itself when it is full: that is what is said, and the parts stay for whoever has room."""
+    with Store(tmp_path) as s:
+        own = s.begin()
+        writer = PartWriter(own.folder / "1.part")
+        for i in range(100):
+            writer.append(_record(own.id, label=f"garnet[0]:{i}").as_data())
+        writer.close()
+        s._database.execute("PRAGMA max_page_count = 4")
+        with pytest.raises(StoreError, match="the disk is full; what was done before is kept"):
+            s.finish(own)
+    with Store(tmp_path) as s:
+        assert s.absorb() == len(list(s.records())) == 100
+
+
+def test_folders_of_somebody_else_are_neither_read_nor_removed(tmp_path: Path) -> None:
+    """Neither beside the database, nor among the runs, nor inside one."""
+    (tmp_path / "a" / "parts" / "thesis").mkdir(parents=True)
+    with pytest.raises(StoreError, match="holds no store, but parts"):
+        Store(tmp_path / "a")
+    _filled(tmp_path / "b")
+    mine = tmp_path / "b" / "parts" / "thesis" / "chapter.tex"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "1.part").write_text("precious")
+    (tmp_path / "b" / "parts" / "20200101T000000-00000000").symlink_to(outside)
+    with Store(tmp_path / "b") as s:
+        own = s.begin()
+        note = own.folder / "note.txt"
+        note.write_text("precious")
+        assert s.finish(own) == 0 and s.absorb() == 0
+        assert [p.name for p in own.folder.iterdir()] == ["note.txt"]
+    assert mine.read_text() == note.read_text() == (outside / "1.part").read_text() == "precious"
+    assert Store(tmp_path / "c").merge(tmp_path / "b") == (1, 1)
+
+
+def test_the_parts_of_a_store_without_its_database_are_taken_over(tmp_path: Path) -> None:
+    with Store(tmp_path) as s:
+        own = s.begin()
+        writer = PartWriter(own.folder / "1.part")
+        writer.append(_record(own.id).as_data())
+        writer.close()
+        own.close()
+    (tmp_path / "results.sqlite").unlink()
+    with Store(tmp_path) as s:
+        assert s.absorb() == 1 and len(list(s.records())) == 1
+
+
+def _rewritten(file: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    with sqlite3.connect(file) as database:
+        key, body = database.execute("SELECT key, body FROM records").fetchone()
+        data = json.loads(body)
+        change(data)
+        text = json.dumps(data)
+        database.execute("UPDATE records SET body = ?, checksum = ?", (text, digests.digest(key, text)))
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda d: d["tally"].update(more=1), lambda d: d["cost"].update(more=1), lambda d: d.pop("family")],
+    ids=["tally", "cost", "record"],
+)
+def test_records_of_another_version_are_named(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the database, where a run never asks for them, and in the parts of a run that was killed before an update."""
+    record = _filled(tmp_path / "s")
+    _rewritten(tmp_path / "s" / "results.sqlite", change)
+    with Store(tmp_path / "s") as s:
+        assert s.load(["another key"]) == {}
+        with pytest.raises(StoreError, match=r"results\.sqlite: a record of 'x\.C1' is of another version"):
+            s.load([record.key])
+    assert main(["merge", str(tmp_path / "s"), "--into", str(tmp_path / "t")]) == USAGE
+    assert "another version" in capsys.readouterr().err
+    with Store(tmp_path / "u") as s:
+        own = s.begin()
+        data = _record(own.id).as_data()
+        change(data)
+        writer = PartWriter(own.folder / "1.part")
+        writer.append(data)
+        writer.close()
+        own.close()
+        with pytest.raises(StoreError, match=r"1\.part: .*another version.*or do without that file"):
+            s.absorb()
+
+
+@pytest.mark.parametrize("kept", [100, 4096, 0.5, -4096, -1])
+def test_a_database_cut_short_is_refused_and_left_alone(tmp_path: Path, kept: float) -> None:
+    with Store(tmp_path) as s:
+        own = s.begin()
+        writer = PartWriter(own.folder / "1.part")
+        for i in range(60):
+            writer.append(_record(own.id, label=f"garnet[0]:{i}").as_data())
+        writer.close()
+        s.finish(own)
+    file = tmp_path / "results.sqlite"
+    whole = file.read_bytes()
+    cut = whole[: int(kept * len(whole)) if kept == 0.5 else int(kept)]
+    file.write_bytes(cut)
+    with pytest.raises(StoreError, match="damaged"), Store(tmp_path) as s:
+        list(s.records())
+    assert file.read_bytes() == cut
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from proofs_check.parts import StoreError
+from proofs_check.store import Store
+if os.geteuid() == 0:
+    os.setuid(65534)
+store = Store(Path(sys.argv[1]))
+print(len(list(store.records())), store.absorb())
+for attempt in (store.begin, lambda: Store(Path(sys.argv[2]) / "s")):
+    try:
+        print("done", attempt())
+    except StoreError as error:
+        print("said", error)
+"""
+
+
+def test_a_folder_that_cannot_be_written_is_read_and_said(tmp_path: Path) -> None:
+    _filled(tmp_path / "s")
+    (tmp_path / "empty").mkdir()
+    folders = [tmp_path / "s", tmp_path / "s" / "parts", tmp_path / "empty"]
+    open_to_all = [p for p in tmp_path.parents if p.is_relative_to(tmp_path.parents[1])]
+    before = {p: p.stat().st_mode for p in [tmp_path, *open_to_all]}
+    try:
+        for p in before:
+            p.chmod(0o755)
+        for p in folders:
+            p.chmod(0o555)
+        (tmp_path / "s" / "results.sqlite").chmod(0o444)
+        command = [sys.executable, "-c", READ_ONLY, str(tmp_path / "s"), str(tmp_path / "empty")]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    finally:
+        for p in folders:
+            p.chmod(0o755)
+        for p, mode in before.items():
+            p.chmod(mode)
+    assert done.returncode == 0, done.stderr
+    count, begun, made = done.stdout.splitlines()
+    assert count == "1 0" and begun.startswith("said") and "cannot be written" in begun
+    assert made.startswith("said") and "cannot hold results" in made
 
 
 # -- digests

@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import Comparison, Inequality, Trial, claim, families, runner, sampling, scalars, streams
+from proofs_check import (
+    Comparison,
+    Inequality,
+    Order,
+    Sampled,
+    Trial,
+    claim,
+    families,
+    runner,
+    sampling,
+    scalars,
+    streams,
+)
 from proofs_check.jobs import Job, run
 from proofs_check.merging import decode, encode
 from proofs_check.runner import BUDGETS, Budget, verify
@@ -221,3 +233,45 @@ def test_means_share_their_level() -> None:
     assert n == 100
     assert pairs[0][0] == pytest.approx(float(lower_mean(y[:, 0], 0.01)))
     assert pairs[1][1] == pytest.approx(2 * float(upper_mean(y[:, 1], 0.01)))
+
+
+def test_what_trials_of_one_average_share_differs_in_no_chunk() -> None:
+    """Outcomes are kept over their bound: with one bound for all, 1/2 of 1 and 1/2 of 4 would both count as 1/2."""
+    same = {"x": [1.0, 2.0, 4.0, 8.0], "exponents": [-1.0, 1.0], "y": [[0.5] * 4] * 4000}
+    order = {
+        "x": [1.0, 2.0, 4.0, 8.0],
+        "constant": 1.0,
+        "growth": None,
+        "shape": [[1.0, 1.0]] * 4,
+        "y": [[0.5] * 4] * 4000,
+    }
+    for kind, sample in (("Scaling", same), ("Order", order)):
+
+        def verdict(*highs: float, kind: str = kind, sample: dict[str, Any] = sample) -> Any:
+            samples = [sample | {"at": f"f[0]:{k}", "high": [high] * 4} for k, high in enumerate(highs)]
+            return judge("a.claim", decode({"met": 8000, "kind": kind, "samples": samples}))
+
+        assert verdict(1.0, 1.0).verdict == "holds"
+        assert verdict(1.0, 4.0).verdict == "undecided" and "'high' differs between chunks" in verdict(1.0, 4.0).reason
+
+
+def test_a_shape_of_averages_is_one_for_all() -> None:
+    @claim(id="weighed.shape", family=FAMILY, draws={"c": scalars(1.0, 2.0), "rng": streams}, instances=())
+    def shaped(ops: Any, m: Any, c: Any, rng: Any) -> Order:
+        """Averages against what is drawn."""
+        return Order(Sampled(rng.uniform("u", 6)), [c * k for k in range(1, 7)], constant=1)
+
+    with pytest.raises(ValueError, match="shape of an Order of averages differs"):
+        verify(shaped, SIZE)
+
+
+@pytest.mark.parametrize(("measured", "verdict"), [(0, "holds"), (1, "refuted")])
+def test_a_shape_of_zero_is_settled_by_signs(measured: int, verdict: str) -> None:
+    """A ratio to it has no fraction, and the constant needs none."""
+
+    @claim(id="weighed.zero", family=FAMILY, draws={"c": scalars(1.0, 2.0)}, instances=())
+    def zero(ops: Any, m: Any, c: Any) -> Order:
+        """c measured <= 0."""
+        return Order([c * measured for _ in range(6)], [0] * 6, constant=1)
+
+    assert verify(zero, Budget("small", 100, 0, 0, 2)).verdict == verdict

@@ -99,3 +99,60 @@ def test_what_never_fails_holds_and_what_always_fails_is_refuted() -> None:
     assert eprocess.log_rate_above(8, 8, 0.05) >= REFUTES
     assert eprocess.log_rate_above(0, 10**6, 0.05) < -9
     assert eprocess.log_rate_below(10, 10, 0.05) < 0
+
+
+@pytest.mark.parametrize("y", [1.5, -0.25, float("nan")])
+def test_outcomes_without_a_bound_are_refused(y: float) -> None:
+    """A bet on them is not fair: fifty outcomes of 3/2 would refute any mean."""
+    with pytest.raises(ValueError, match=r"outcomes in \[0, 1\]"):
+        eprocess.log_wealth([0.5, y], 0.5, eprocess.timid())
+    with pytest.raises(ValueError, match="hits <= n"):
+        eprocess.log_rate_above(3, 2, 0.5)
+
+
+def test_nobody_who_sees_the_past_gains_by_choosing_when_to_fail() -> None:
+    """2,000 adversaries keep the average rate at 1/10, saving and spending as the past suggests; looked at 100 times."""
+    rng, m = np.random.default_rng(3), 0.1
+    for against in (True, False):
+        hits, spent, ever = np.zeros(2000), np.zeros(2000), np.zeros(2000, dtype=bool)
+        for n in range(1, 1001):
+            room = np.clip(m * n - spent, 0, 1)  # may fail at most, or must fail at least
+            lucky = hits > m * n
+            p = (
+                np.where(lucky, room, np.minimum(room, m / 2))
+                if against
+                else np.where(lucky, np.maximum(room, 2 * m), room)
+            )
+            hits, spent = hits + (rng.random(2000) < p), spent + p
+            if n % 10 == 0:
+                log_e = eprocess.log_rate_above if against else eprocess.log_rate_below
+                ever |= log_e(hits, n, m) >= HOLDS
+        assert 0 < ever.sum() <= 2000 / 20
+
+
+def test_deltas_that_differ_are_each_kept() -> None:
+    """400 runs of 600 trials whose delta is drawn, failing as often as they may; and, for the average, never or twice as often."""
+    rng = np.random.default_rng(4)
+    ever = np.zeros((3, 400), dtype=bool)
+    for i in range(400):
+        delta = np.repeat(2.0 ** -rng.integers(1, 7, 300), 2)
+        failed = rng.random(600) < delta
+        turns = rng.random(600) < np.tile([0.0, 2.0], 300) * delta
+        for k in range(50, 601, 50):
+            ever[0, i] |= eprocess.log_each_above(failed[:k], delta[:k]) >= HOLDS
+            ever[1, i] |= eprocess.log_each_below(failed[:k], delta[:k]) >= HOLDS
+            ever[2, i] |= eprocess.log_each_below(turns[:k], delta[:k]) >= HOLDS
+    assert (ever.sum(axis=1) <= 400 / 20).all()
+
+
+def test_means_of_outcomes_whose_scale_follows_the_past() -> None:
+    """Steps of 1/2 when ahead, of 1/50 when behind: the conditional mean is 1/2 all along."""
+    rng = np.random.default_rng(6)
+    y, ahead = np.empty((400, 600)), np.zeros(400)
+    for n in range(600):
+        step = np.where(ahead > 0, 0.5, 0.02) * rng.choice([-1, 1], 400)
+        y[:, n], ahead = 0.5 + step, ahead + step
+    ever = np.zeros(400, dtype=bool)
+    for k in range(50, 601, 50):
+        ever |= eprocess.log_wealth(y[:, :k], 0.5, eprocess.timid()) >= HOLDS
+    assert ever.sum() <= 400 / 20
