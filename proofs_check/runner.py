@@ -1,8 +1,8 @@
 """From claims to verdicts: seeds, budgets, screening and settling.
 
 Every instance has an address ``family[i]:chunk.index`` (or ``model:draw`` for fixed models) that, with the claim's id
-and the seed, makes it again. Chunks have one size at every budget, so that a larger budget adds instances and changes
-none; seeds are spawned by the claim's id, so that adding a claim changes no other. What a chunk comes to (``count``) is
+and the seed, makes it again. Chunk ``c`` has one size at every budget (``chunk_size``), so that a larger budget adds instances
+and changes none, and a smaller one takes the first of the first chunk; seeds are spawned by the claim's id, so that adding a claim changes no other. What a chunk comes to (``count``) is
 a function of the claim and the chunk's label; a verdict is that of its chunks' tallies, merged in the order of ``plan``.
 So verdicts and their bits depend on neither the number of processes, nor the order, nor on interruptions.
 """
@@ -24,7 +24,8 @@ from proofs_check.merging import merged
 from proofs_check.settle import RATIONAL_STATES, Settled, Settler, Sides, one, screen
 from proofs_check.verdict import Tally, Verdict, judge
 
-CHUNK = 200
+CHUNK = 200  # instances of the first chunk, over all families of a claim
+LATER = 600  # of each after it: a batch costs nearly the same whatever its size
 COARSE = 30  # identities that the screening encloses to fewer bits than this are settled
 CONFIRMED = 20  # refutation candidates settled for each chunk: enough for the count to say many
 
@@ -34,7 +35,7 @@ class Budget:
     """How many instances a claim gets.
 
     ``instances`` from its families, ``fixed`` draws on each fixed model (``large`` on each of ``families.LARGE``);
-    ``audit`` of each chunk are settled although the screening decided them.
+    ``audit`` of ``CHUNK`` are settled although the screening decided them.
     """
 
     name: str
@@ -83,11 +84,15 @@ def key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
+def chunk_size(c: int) -> int:
+    """Instances of chunk ``c``, over all families of a claim."""
+    return LATER if c else CHUNK
+
+
 def plan(claim: Claim, budget: Budget) -> list[str]:
     """The labels of all chunks of a budget, in order: each family in turn, then the fixed models."""
-    labels = [
-        f"{family.name}[{f}]:{c}" for c in range(-(-budget.instances // CHUNK)) for f, family in enumerate(claim.family)
-    ]
+    count = int(budget.instances > 0) + max(0, -(-(budget.instances - CHUNK) // LATER))
+    labels = [f"{family.name}[{f}]:{c}" for c in range(count) for f, family in enumerate(claim.family)]
     for name in claim.instances:
         labels += [f"{name}:{k}" for k in range(budget.large if name in families.LARGE else budget.fixed)]
     return labels
@@ -115,7 +120,7 @@ def chunks(claim: Claim, budget: Budget, seed: int) -> Iterator[Chunk]:
 def family_chunk(claim: Claim, f: int, c: int, seed: int) -> Chunk:
     """Chunk ``c`` of family ``f``."""
     family = claim.family[f]
-    n = CHUNK // len(claim.family)
+    n = max(1, chunk_size(c) // len(claim.family))
     path = (key(claim.id), key(family.key), c)
 
     def make(salt: int) -> Any:
@@ -182,17 +187,22 @@ def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, cost: Cost) ->
     for label in plan(claim, budget):
         with timed(cost, "drawing"):
             chunk = chunk_of(claim, label, seed)
-        tally = count(chunk, budget.audit, seed, hunt=hunt, cost=cost)
+        tally = count(chunk, budget, seed, hunt=hunt, cost=cost)
         yield tally
         if hunt and tally.refuted:
             return
 
 
-def count(chunk: Chunk, audit: int, seed: int, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
-    """What one chunk comes to: a function of the claim, the chunk's label, ``audit`` and the seed, and of nothing else."""
+def how(budget: Budget) -> str:
+    """What of a budget decides what its chunks come to: how many are audited, and whether the first chunk is cut short."""
+    return f"audit {budget.audit}" + (f", first {budget.instances}" if budget.instances < CHUNK else "")
+
+
+def count(chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+    """What one chunk comes to: a function of the claim, the chunk's label, ``how(budget)`` and the seed, and of nothing else."""
     tally, cost = Tally(), Cost() if cost is None else cost
     settler = Settler(chunk.claim, full_ties=int(chunk.first))
-    counted = _met(chunk.claim, chunk, tally)
+    counted = _met(chunk.claim, chunk, tally, budget.instances)
     cost.instances += tally.drawn
     if counted.size:
         model, payloads = _screened(chunk, counted)
@@ -204,7 +214,7 @@ def count(chunk: Chunk, audit: int, seed: int, *, hunt: bool = False, cost: Cost
             elif hunt:
                 _hunt(chunk, counted, found, tally, settler)
             else:
-                _classify(chunk, counted, found, _audited(chunk, counted.size, audit, seed), tally, settler)
+                _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
     return tally
 
 
@@ -227,24 +237,29 @@ def _hunt(chunk: Chunk, counted: np.ndarray, found: Sides, tally: Tally, settler
     tally.identity, tally.informative = found.identity, True
 
 
-def _met(claim: Claim, chunk: Chunk, tally: Tally) -> np.ndarray:
-    """Indices of the instances that meet every assumption."""
+def _met(claim: Claim, chunk: Chunk, tally: Tally, instances: int) -> np.ndarray:
+    """Indices of the instances that meet every assumption, among the first of a chunk where the budget is less than one."""
     source = chunk.batch if chunk.model is None else chunk.model
-    met = np.ones(chunk.batch.B, dtype=bool)
+    n = chunk.batch.B
+    if chunk.model is None and instances < CHUNK:
+        n = max(1, instances // len(claim.family))
+    met = np.arange(chunk.batch.B) < n
     for assumption in claim.assumptions:
         holds = assumption.met(source, chunk.batch.B)
-        if not holds.all():
-            tally.unmet[assumption.name] = tally.unmet.get(assumption.name, 0) + int((~holds).sum())
+        if not holds[:n].all():
+            tally.unmet[assumption.name] = tally.unmet.get(assumption.name, 0) + int((~holds[:n]).sum())
         met &= holds
-    tally.drawn += chunk.batch.B
+    tally.drawn += n
     tally.met += int(met.sum())
     return np.flatnonzero(met)
 
 
 def _audited(chunk: Chunk, n: int, audit: int, seed: int) -> set[int]:
+    """Places of those that are settled whatever the screening says of them: ``audit`` of ``CHUNK``."""
     if chunk.model is not None:
         return set()
-    return set(Integers(seed, key(chunk.claim.id), key(chunk.label), key("audit")).below(n, min(audit, n)).tolist())
+    picked = min(audit * chunk_size(chunk.path[-1]) // CHUNK, n)
+    return set(Integers(seed, key(chunk.claim.id), key(chunk.label), key("audit")).below(n, picked).tolist())
 
 
 def _classify(

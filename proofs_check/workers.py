@@ -68,7 +68,7 @@ def units(job: Job, claim: Claim) -> list[Unit]:
         code = _code(c)
         return Unit(c.id, label, mode, code, key(c.id, code, digests.engine(), seed, mode, label))
 
-    found = [unit(claim, label, f"audit {job.budget.audit}", job.seed) for label in runner.plan(claim, job.budget)]
+    found = [unit(claim, label, runner.how(job.budget), job.seed) for label in runner.plan(claim, job.budget)]
     return found + [unit(twin, HUNT, f"{HUNT} {runner.TEETH.instances}", 0) for twin in claim.twins]
 
 
@@ -162,7 +162,7 @@ def compute(claim: Claim, unit: Unit, job: Job, run: str) -> Record:
         with timed(cost, "drawing"):
             chunk = runner.chunk_of(claim, unit.label, seed)
             path, source, drawn = chunk.path, chunk.source, _drawn(chunk)
-        tally = runner.count(chunk, job.budget.audit, seed, cost=cost)
+        tally = runner.count(chunk, job.budget, seed, cost=cost)
     place = (unit.claim, unit.code, digests.engine(), seed, unit.mode, unit.label, run)
     return Record(*place, path, source, drawn, tally, cost)
 
