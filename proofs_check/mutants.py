@@ -1,8 +1,9 @@
 """Mutants of the implementation: named faults, planted by rewriting the syntax tree of one function.
 
-A mutant is given as source: in ``module.function``, each occurrence of the expression ``old`` becomes ``new``. Trees are compared,
-not text, so that layout does not matter; a mutant whose ``old`` is not found is an error, never a silent pass. The engine's own are
-in ``operator_mutants`` and ``kernel_mutants``; a module of claims lists those of its paper's functions as ``MUTANTS``, like its claims.
+A mutant is given as source: in ``module.function``, each occurrence of the expression ``old`` becomes ``new``. Trees are
+compared, not text, so that layout does not matter; a mutant whose ``old`` is not found is an error, never a silent pass. The
+engine's own are in ``operator_mutants`` and ``kernel_mutants``; a module of claims lists those of its paper's functions in
+a tuple ``MUTANTS``.
 """
 
 from __future__ import annotations
@@ -130,12 +131,14 @@ def _plant_kernel(mutant: Mutant) -> None:
     kernels without the fault, and so is the stamp that a cache would find.
     """
     code, file = rewritten_module(mutant)
+    package = sys.modules[KERNELS]
     for name in [name for name in sys.modules if name.startswith(KERNELS + ".")]:
         del sys.modules[name]
+        delattr(package, name.rpartition(".")[2])
     module = ModuleType(mutant.module)
     module.__file__, module.__package__ = str(file), KERNELS
     sys.modules[mutant.module] = module
-    setattr(sys.modules[KERNELS], mutant.module.rpartition(".")[2], module)
+    setattr(package, mutant.module.rpartition(".")[2], module)
     exec(code, module.__dict__)
     for other in file.parent.glob("[!_]*.py"):
         importlib.import_module(f"{KERNELS}.{other.stem}")

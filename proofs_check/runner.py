@@ -2,9 +2,10 @@
 
 Every instance has an address ``family[i]:chunk.index`` (or ``model:draw`` for fixed models) that, with the claim's id
 and the seed, makes it again. Chunk ``c`` has one size at every budget (``chunk_size``), so that a larger budget adds instances
-and changes none, and a smaller one takes the first of the first chunk; seeds are spawned by the claim's id, so that adding a claim changes no other. What a chunk comes to (``count``) is
-a function of the claim and the chunk's label; a verdict is that of its chunks' tallies, merged in the order of ``plan``.
-So verdicts and their bits depend on neither the number of processes, nor the order, nor on interruptions.
+and changes none, and one below a chunk takes the first of it; seeds are spawned by the claim's id, so that adding a claim
+changes no other. What a chunk comes to (``count``) is a function of the claim, the chunk's label and ``how`` much of it is
+counted and audited; a verdict is that of its chunks' tallies, merged in the order of ``plan``. So verdicts and their bits
+depend on neither the number of processes, nor the order, nor on interruptions.
 """
 
 from __future__ import annotations
@@ -163,14 +164,22 @@ def instance(claim: Claim, address: str, seed: int) -> tuple[Any, dict[str, Payl
         ) from error
 
 
-def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Verdict:
+def verify(
+    claim: Claim,
+    budget: Budget,
+    seed: int = 0,
+    *,
+    hunt: bool = False,
+    probed: bool | None = None,
+    cost: Cost | None = None,
+) -> Verdict:
     """The verdict of one claim.
 
     ``hunt`` looks for one refutation and nothing else, for mutants and twins: it settles only what the screening
-    separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. What it costs
-    is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
+    separates the wrong way, leaves the compiled kernels alone (unless ``probed``), and stops at the first that is
+    confirmed. What it costs is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
     """
-    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, cost=cost))
+    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, probed=probed, cost=cost))
 
 
 def conclude(claim: Claim, tally: Tally) -> Verdict:
@@ -178,16 +187,25 @@ def conclude(claim: Claim, tally: Tally) -> Verdict:
     return judge(claim.id, tally)
 
 
-def tallied(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+def tallied(
+    claim: Claim,
+    budget: Budget,
+    seed: int = 0,
+    *,
+    hunt: bool = False,
+    probed: bool | None = None,
+    cost: Cost | None = None,
+) -> Tally:
     """The tally of a claim, in this process; see ``verify``."""
-    return merged(_counted(claim, budget, seed, hunt, Cost() if cost is None else cost))
+    probed = not hunt if probed is None else probed
+    return merged(_counted(claim, budget, seed, hunt, probed, Cost() if cost is None else cost))
 
 
-def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, cost: Cost) -> Iterator[Tally]:
+def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, probed: bool, cost: Cost) -> Iterator[Tally]:
     for label in plan(claim, budget):
         with timed(cost, "drawing"):
             chunk = chunk_of(claim, label, seed)
-        tally = count(chunk, budget, seed, hunt=hunt, cost=cost)
+        tally = count(chunk, budget, seed, hunt=hunt, probed=probed, cost=cost)
         yield tally
         if hunt and tally.refuted:
             return
@@ -198,7 +216,9 @@ def how(budget: Budget) -> str:
     return f"audit {budget.audit}" + (f", first {budget.instances}" if budget.instances < CHUNK else "")
 
 
-def count(chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+def count(
+    chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, probed: bool = True, cost: Cost | None = None
+) -> Tally:
     """What one chunk comes to: a function of the claim, the chunk's label, ``how(budget)`` and the seed, and of nothing else."""
     tally, cost = Tally(), Cost() if cost is None else cost
     settler = Settler(chunk.claim, full_ties=int(chunk.first))
@@ -207,7 +227,7 @@ def count(chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, cost: 
     if counted.size:
         model, payloads = _screened(chunk, counted)
         with timed(cost, "screening"):
-            found = screen(chunk.claim, model, payloads, probed=not hunt)
+            found = screen(chunk.claim, model, payloads, probed=probed)
         with timed(cost, "settling"):
             if isinstance(found, kinds.View):
                 kinds.record(chunk, counted, found, tally)
@@ -216,6 +236,13 @@ def count(chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, cost: 
             else:
                 _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
     return tally
+
+
+def glimpse(claim: Claim, f: int) -> Any:
+    """What the screening sees of the first chunk of family ``f``; None where no instance meets the assumptions."""
+    chunk = family_chunk(claim, f, 0, 0)
+    counted = _met(claim, chunk, Tally(), CHUNK)
+    return screen(claim, *_screened(chunk, counted)) if counted.size else None
 
 
 def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payload]]:

@@ -189,7 +189,9 @@ class Ops:
                 raise ValueError(f"nothing to compare along axis {axis} of a value of shape {x.shape}")
         elif not (some := mask.any(axis=axis)).all():
             row = tuple(int(i) for i in np.argwhere(~some)[0])
-            raise ValueError(f"where allows no entry along axis {axis}{f' in row {row}' if row else ''}: nothing to compare")
+            raise ValueError(
+                f"where allows no entry along axis {axis}{f' in row {row}' if row else ''}: nothing to compare"
+            )
         return mask
 
     def min(self, x: Value, where: Any = None, axis: int = -1) -> Value:
