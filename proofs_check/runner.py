@@ -255,13 +255,14 @@ def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payl
 
 
 def _hunt(chunk: Chunk, counted: np.ndarray, found: Sides, tally: Tally, settler: Settler) -> None:
+    tally.identity = found.identity
     for j in np.flatnonzero(found.wrong):
         i = int(counted[j])
         mdp, payloads = chunk.instance(i)
         _settled(tally, settler(mdp, payloads, one(found, int(j))), chunk.address(i), mdp, payloads)
         if tally.refuted:
             return
-    tally.identity, tally.informative = found.identity, True
+    tally.informative = True
 
 
 def _met(claim: Claim, chunk: Chunk, tally: Tally, instances: int) -> np.ndarray:
@@ -299,6 +300,7 @@ def _classify(
 ) -> None:
     tally.identity = found.identity
     wrong, undecided, finite, resolution = found.wrong, found.open, found.finite, found.resolution
+    informative, ratio, equal = found.informative, found.ratio, found.equal
     # A large model is settled only where the screening says too little: its exact solutions take minutes.
     large = chunk.model is not None and chunk.model.S > RATIONAL_STATES
     confirmed = 0
@@ -310,7 +312,7 @@ def _classify(
             tally.enclosure += 1
             if undecided[j]:
                 tally.resolution = min(tally.resolution, float(resolution[j]))
-            _credit(tally, one(found, j), bool(found.equal[j]), address)
+            _credit(tally, bool(informative[j]), float(ratio[j]), bool(equal[j]), address)
             continue
         if wrong[j]:
             confirmed += 1
@@ -338,12 +340,13 @@ def _settled(tally: Tally, settled: Settled, address: str, mdp: Any, payloads: M
     if settled.status == "tie":
         tally.resolution = min(tally.resolution, settled.bits)
     if settled.status != "refuted":
-        _credit(tally, settled.sides, bool(settled.sides.attained[0]), address)
+        s = settled.sides
+        _credit(tally, bool(s.informative[0]), float(s.ratio[0]), bool(s.attained[0]), address)
 
 
-def _credit(tally: Tally, found: Sides, tie: bool, address: str) -> None:
+def _credit(tally: Tally, informative: bool, ratio: float, tie: bool, address: str) -> None:
     """``tie``: an equality; overlapping sides of the screening are none, only those that balls could not separate."""
-    tally.informative |= bool(found.informative[0])
-    if not found.identity:
+    tally.informative |= informative
+    if not tally.identity:
         tally.ties += tie
-        tally.ratio_seen(float(found.ratio[0]), address)
+        tally.ratio_seen(ratio, address)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 
 from proofs_check import Comparison, Inequality, Trial, claim, families, runner, sampling, scalars, streams
+from proofs_check.claim import file_module
 from proofs_check.jobs import Job, run
 from proofs_check.merging import decode, encode
 from proofs_check.runner import BUDGETS, Budget, verify
@@ -25,17 +23,7 @@ from tabular.instances.random_models import random_endings
 FILE = Path(__file__).with_name("weighed_claims.py")
 FAMILY = families.garnet(2, 2, gamma=(0.5,))
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("weighed_claims", FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["weighed_claims"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-weighed = _load()
+weighed = file_module(FILE)
 SIZE = Budget("default", 2000, 2, 0, 2)
 
 
