@@ -172,12 +172,12 @@ def noticed(b: Bite) -> str:
 
 
 def bitten(bites: Sequence[Bite]) -> str:
-    """E.g. "mutants: 22 of 39 killed by claims, 15 by the kernel check, 2 survive"."""
+    """E.g. "mutants: 22 of 39 killed by claims, 15 by the kernel check, 2 by none"."""
     killed = sum(bool(b.killed_by) for b in bites)
     checked = sum(bool(b.checked_by) and not b.killed_by for b in bites)
     left = len(bites) - killed - checked
     text = f"mutants: {killed} of {len(bites)} killed by claims"
-    return text + (f", {checked} by the kernel check" if checked else "") + (f", {left} survive" if left else "")
+    return text + (f", {checked} by the kernel check" if checked else "") + (f", {left} by none" if left else "")
 
 
 def claim(c: Claim) -> None:

@@ -238,7 +238,8 @@ def toothless(jobs: Sequence[Job], bites: Sequence[Bite]) -> dict[str, str]:
         if any(job.id in b.killed_by for b in bites):
             continue
         moving = sum(job.id in b.moved for b in bites)
-        note = f"{moving} mutants change its sides, none beyond its bound" if moving else "no mutant changes its sides"
+        change = "mutant changes" if moving == 1 else "mutants change"
+        note = f"{moving} {change} its sides, none beyond its bound" if moving else "no mutant changes its sides"
         twins = len(job.load().twins)
         notes[job.id] = f"{note}; {twins} twin{'' if twins == 1 else 's'} of its own"
     return notes

@@ -182,7 +182,7 @@ def test_toothless_claims_have_notes() -> None:
         Bite("b", True, (), (), checked_by=("foundations.C6",)),
     ]
     found = teeth.toothless(jobs, bites)
-    assert found["foundations.C4"].startswith("1 mutants change its sides, none beyond its bound; ")
+    assert found["foundations.C4"].startswith("1 mutant changes its sides, none beyond its bound; ")
     assert found["foundations.C6"].startswith("no mutant changes its sides; 1 twin of its own")
     assert list(found) == ["foundations.C4", "foundations.C6"]
 
