@@ -26,8 +26,8 @@ verify-quick: $(READY)  ## the same in a minute or two
 verify-thorough: $(READY)  ## the same at length
 	$(CHECK) verify --thorough
 
-mutants: $(READY)  ## plant every mutant and see that a claim kills it
-	$(CHECK) mutants
+mutants: $(READY)  ## plant every mutant anew and see that a claim kills it
+	$(CHECK) mutants --fresh
 
 calibration: $(READY)  ## simulate 10,000 statements of each kind: how often verdicts are wrong, and how often they come
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m proofs_check.calibration --out docs/calibration.md

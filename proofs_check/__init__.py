@@ -24,6 +24,7 @@ from proofs_check.evidence import (
     Trial,
     Witness,
 )
+from proofs_check.mutants import Mutant
 from proofs_check.sampling import streams
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Evidence",
     "Identity",
     "Inequality",
+    "Mutant",
     "Order",
     "Sampled",
     "Scaling",

@@ -272,15 +272,25 @@ def _members(module: ModuleType) -> Iterator[Claim]:
 
 def load_paper(room: str, key: str) -> list[Claim]:
     """The claims of a registered paper: imports its module, and no other's."""
-    with contextlib.redirect_stdout(sys.stderr):
-        found = claims_of(importlib.import_module(f"proofs_check.claims.{room}.{key}"))
+    found = claims_of(paper_module(room, key))
     if stray := [c.id for c in found if c.id.partition(".")[0] != key]:
         raise ValueError(f"{stray[0]}: ids of claims of {key} start with {key!r} and a dot")
     return found
 
 
+def paper_module(room: str, key: str) -> ModuleType:
+    """The module of claims of a registered paper."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return importlib.import_module(f"proofs_check.claims.{room}.{key}")
+
+
 def load_file(path: str | Path) -> list[Claim]:
     """The claims of a file of one's own."""
+    return claims_of(file_module(path))
+
+
+def file_module(path: str | Path) -> ModuleType:
+    """A file of one's own as a module, imported once. ValueError where it is no Python file."""
     path = Path(path).resolve()
     name = "proofs_check_file_" + re.sub(r"\W", "_", str(path))
     if name not in sys.modules:
@@ -295,4 +305,4 @@ def load_file(path: str | Path) -> list[Claim]:
         except BaseException:
             del sys.modules[name]
             raise
-    return claims_of(sys.modules[name])
+    return sys.modules[name]

@@ -53,6 +53,15 @@ def _shard(text: str) -> tuple[int, int]:
     return int(i), int(n)
 
 
+def _kept(command: argparse.ArgumentParser) -> None:
+    """Where results are kept."""
+    kept = command.add_mutually_exclusive_group()
+    kept.add_argument(
+        "--store", type=Path, metavar="DIR", help="keep results here, and take them from here (.proofs-check)"
+    )
+    kept.add_argument("--no-store", action="store_true", help="keep nothing, compute everything")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = _Parser(
@@ -101,11 +110,7 @@ def parser() -> argparse.ArgumentParser:
         help="write the verdicts of this run into the registry's files in DIR "
         "(proofs_check/papers, once each change is understood)",
     )  # fmt: skip
-    kept = verify.add_mutually_exclusive_group()
-    kept.add_argument(
-        "--store", type=Path, metavar="DIR", help="keep results here, and take them from here (.proofs-check)"
-    )
-    kept.add_argument("--no-store", action="store_true", help="keep nothing, compute everything")
+    _kept(verify)
     verify.add_argument(
         "--resume", dest="fresh", action="store_false",
         help="go on where an interrupted run stopped: the default, for whatever neither claim, engine nor library changed",
@@ -168,8 +173,12 @@ def parser() -> argparse.ArgumentParser:
     cite.add_argument("paper", metavar="PAPER")
 
     mutants = commands.add_parser("mutants", help="plant every mutant and see that a claim kills it")
+    mutants.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE", help="all claims, kernels and repeats if none")
     mutants.add_argument("--workers", type=_positive, default=2)
     mutants.add_argument("--json", action="store_true")
+    _kept(mutants)
+    mutants.add_argument("--fresh", action="store_true", help="plant all of them again, whatever the store has")
+    mutants.set_defaults(shard=None)
     return top
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from proofs_check import counterexample, expected, kinds, selection, storing, ta
 from proofs_check.claim import Claim
 from proofs_check.cli import OK, REFUTED, UNDECIDED
 from proofs_check.jobs import Done, Job, run
-from proofs_check.mutants import MUTANTS
+from proofs_check.mutants import StaleMutant
+from proofs_check.planted import Planted
 from proofs_check.progress import Monitor, shown
 from proofs_check.runner import BUDGETS, instance
 from proofs_check.runner import verify as verify_claim
@@ -67,10 +68,7 @@ class Outcome:
                 if t.verdict != "refuted"
             ]
         for b in self.bites:
-            if not b.canary:
-                found.append((REFUTED, f"the mutant {b.mutant!r} changes nothing"))
-            elif self.whole and not b.killed_by:
-                found.append((REFUTED, f"the mutant {b.mutant!r} survives"))
+            found += [(REFUTED, text) for text in survives(b, whole=self.whole)]
         return found
 
     @property
@@ -81,13 +79,23 @@ class Outcome:
 
     def kills(self, job: Job) -> int | None:
         """How many mutants a claim kills; None where it met none."""
-        return sum(job.id in b.killed_by for b in self.bites) if self.bites and job.file is None else None
+        met = [b for b in self.bites if (b.of == str(job.file) if job.file else b.of in ("", job.id.partition(".")[0]))]
+        return sum(job.id in b.killed_by for b in met) if met else None
 
     @property
     def toothless(self) -> list[str]:
-        """Claims of papers that met the mutants, as those do that came out true, and killed none."""
+        """Claims that met mutants, as those do that came out true, and killed none."""
         met = (d.job for d in self.done if d.verdict is not None and d.verdict.verdict in ("holds", "tight"))
         return [job.id for job in met if self.kills(job) == 0]
+
+
+def survives(b: Bite, *, whole: bool) -> list[str]:
+    """What is wrong with what a mutant met. Only a whole run, of all claims, says that one of the engine's survives."""
+    if not b.canary:
+        return [f"the mutant {b.mutant!r} changes nothing" + (f" that a claim of {b.of} computes" if b.of else "")]
+    if b.noticed or b.reason or not (whole or b.of):
+        return []
+    return [f"the mutant {b.mutant!r}{' compiled' if b.compiled else ''} survives"]
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -158,7 +166,7 @@ def check(
 ) -> Outcome:
     """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``.
 
-    Mutants are faults in this project's operators, which its own claims have to notice: claims of files face their twins alone.
+    Faults in this project's operators are for its own claims to notice: claims of files face their twins and their own mutants.
     """
     with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
@@ -166,13 +174,11 @@ def check(
         computed, took = monitor.instances, time.monotonic() - monitor.began
         storing.warn_unstored(monitor.unstored)
         true = [
-            d.job
-            for d in done
-            if d.job.file is None and d.verdict is not None and d.verdict.verdict in ("holds", "tight")
+            d.job for d in done if d.verdict is not None and d.verdict.verdict in ("holds", "tight")
         ]  # a refuted claim kills nothing
-        mutants &= bool(true) or whole
-        monitor.begin(len(MUTANTS) if mutants else 0, phase="teeth", unit="mutants")
-        bites = teeth.bite(true, workers, progress=lambda b: monitor.advance(b.mutant)) if mutants else []
+        planted_mutants = plans(true, kernels=whole, files=False) if mutants else []
+        monitor.begin(len(planted_mutants) + teeth.repeats(planted_mutants), phase="teeth", unit="mutants")
+        bites = teeth.bite(planted_mutants, workers, lambda b: monitor.advance(b.mutant), store=store, fresh=fresh)
     known = expected.load()
     same = all(j.budget.name == "default" and j.seed == 0 for j in jobs)
     drifts = {
@@ -208,7 +214,7 @@ def as_data(outcome: Outcome, budget: str, seed: int) -> dict[str, Any]:
         "problems": [text for _, text in outcome.problems()],
         "planted": outcome.planted.verdict,
         "claims": claims,
-        "mutants": [asdict(b) for b in outcome.bites],
+        "mutants": [b.as_dict() for b in outcome.bites],
     }
 
 
@@ -223,18 +229,28 @@ def save(folder: Path, outcome: Outcome, data: dict[str, Any]) -> None:
             )
 
 
+def plans(jobs: list[Job], *, kernels: bool, files: bool = True) -> list[Planted]:
+    """``teeth.plans``, with what is wrong with a list of mutants in words."""
+    try:
+        return teeth.plans(jobs, kernels=kernels, files=files)
+    except (StaleMutant, TypeError, ValueError) as error:
+        raise selection.UsageError(str(error)) from None
+
+
 def mutants(options: argparse.Namespace) -> int:
-    """``proofs-check mutants``: every mutant against every claim."""
-    known = expected.load()
-    jobs = [j for j in selection.jobs([], BUDGETS["quick"], 0) if known.get(j.id) != "refuted"]
-    with progress(len(MUTANTS), options.json) as advance:
-        bites = teeth.bite(jobs, options.workers, progress=lambda b: advance(b.mutant))
-    toothless = [j.id for j in jobs if not any(j.id in b.killed_by for b in bites)]
+    """``proofs-check mutants``: every mutant against every claim, or those of papers and files against theirs."""
+    known, whole = expected.load(), not options.names
+    jobs = [j for j in selection.jobs(options.names, BUDGETS["quick"], 0) if known.get(j.id) != "refuted"]
+    planted = plans(jobs, kernels=whole)
+    with storing.opened(options) as store, progress(len(planted) + teeth.repeats(planted), options.json) as advance:
+        bites = teeth.bite(planted, options.workers, lambda b: advance(b.mutant), store=store, fresh=options.fresh)
+    notes, wrong = teeth.toothless(jobs, bites), [text for b in bites for text in survives(b, whole=whole)]
     if options.json:
-        print(json.dumps({"mutants": [asdict(b) for b in bites], "toothless": toothless}, indent=1))
+        said = {"mutants": [b.as_dict() for b in bites], "toothless": notes, "problems": wrong}
+        print(json.dumps(said, indent=1))
     else:
-        tables.mutants(bites, toothless)
-    return REFUTED if any(not b.killed_by for b in bites) else OK
+        tables.mutants(bites, notes, wrong)
+    return REFUTED if wrong else OK
 
 
 def show(options: argparse.Namespace) -> int:

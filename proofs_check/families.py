@@ -12,18 +12,22 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from tabular.instances.bandits import bandits
-from tabular.instances.chains import chain
-from tabular.instances.extremal import hidden_path, self_loops, switches, two_armed, wrong_turns
-from tabular.instances.garnet import garnet
-from tabular.instances.random_models import (
+from tabular.instances import (
+    bandits,
+    chain,
     deterministic,
+    garnet,
+    hidden_path,
     mixed,
     near_decomposable,
     proper,
     random_endings,
     random_masks,
     random_masks_endings,
+    self_loops,
+    switches,
+    two_armed,
+    wrong_turns,
 )
 
 __all__ = [

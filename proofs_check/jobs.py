@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 
 from proofs_check import digests, runner
-from proofs_check.claim import Claim, load_file, load_paper
+from proofs_check.claim import Claim, file_module, load_file, load_paper, paper_module
 from proofs_check.families import LARGE
 from proofs_check.ledger import Cost, total
 from proofs_check.merging import merged
@@ -45,6 +46,10 @@ class Job:
             if claim.id == self.id:
                 return claim
         raise ValueError(f"no claim {self.id!r} in {self.file or '.'.join(self.paper or ())}")
+
+    def module(self) -> ModuleType:
+        """The module that its paper or file is."""
+        return paper_module(*self.paper) if self.paper is not None else file_module(str(self.file))
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,12 @@ from tabular.reference.value import Value
 from tabular.regularizers import KL, Hard, Shannon, ShannonKL
 
 
+class KernelFault(EngineFault):
+    """A compiled kernel is beyond its bound."""
+
+
 class ProbedOps(EnclosureOps):
-    """``EnclosureOps`` whose ``expect``, ``backup`` and ``evaluate`` raise EngineFault where a kernel rounds beyond its bound."""
+    """``EnclosureOps`` whose ``expect``, ``backup`` and ``evaluate`` raise KernelFault where a kernel rounds beyond its bound."""
 
     def __init__(self, batch: int | None = None) -> None:
         super().__init__(batch)
@@ -83,7 +87,7 @@ class ProbedOps(EnclosureOps):
             outside = np.isfinite(rad) & ~(np.abs(kernel.data - mid) <= 2 * rad + conjugate)
         if outside.any():
             i = tuple(int(j) for j in np.argwhere(outside)[0])
-            raise EngineFault(
+            raise KernelFault(
                 f"the compiled {name} gives {kernel.data[i]!r} at {i}, against {mid[i]!r} +- {rad[i]!r} by enclosure"
             )
 
@@ -95,7 +99,7 @@ class ProbedOps(EnclosureOps):
         solved = np.isfinite(self.solve(A, b).data[1])
         if (lost := solved & ~np.isfinite(x)).any():
             i = tuple(int(j) for j in np.argwhere(lost)[0])
-            raise EngineFault(f"the compiled evaluate gives {x[i]!r} at {i}, where the value is finite")
+            raise KernelFault(f"the compiled evaluate gives {x[i]!r} at {i}, where the value is finite")
         low, _ = self.bounds(self.abs(b - self.dot(A, point[None, :])))
         n = m.S
         most = gamma_n(3 * n) * (2 * n - 1) + gamma_n(m.A + 3)  # elimination, and the assembly of P_pi
@@ -104,4 +108,4 @@ class ProbedOps(EnclosureOps):
         wrong = np.isfinite(low) & ~(low <= room)
         if wrong.any():
             i = tuple(int(j) for j in np.argwhere(wrong)[0])
-            raise EngineFault(f"the compiled evaluate leaves a residual of {low[i]!r} at {i}, beyond {room[i[:-1]]!r}")
+            raise KernelFault(f"the compiled evaluate leaves a residual of {low[i]!r} at {i}, beyond {room[i[:-1]]!r}")

@@ -7,17 +7,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 
+from proofs_check.registry import ROOMS
+
 PHASES = ("drawing", "screening", "settling", "twins", "mutants")
 
-# Instances of each claim of a room at --quick, where not QUICK: fewer where an instance costs more. The room is the
-# folder of the claim; files of one's own have QUICK.
+# Instances of each claim at --quick: QUICK, for claims of papers and of one's own files alike, except in rooms where an
+# instance costs much more. They are the first of those of the default budget, fewer than a chunk or not.
 QUICK = 200
-QUICK_OF_ROOM: dict[str, int] = {"planning": 200}
+OVERRIDES: dict[str, int] = {}
 
 
 def quick(room: str | None) -> int:
-    """Instances of a claim of ``room`` at --quick."""
-    return QUICK if room is None else QUICK_OF_ROOM.get(room, QUICK)
+    """Instances of a claim of ``room`` at --quick; None: of a file of one's own. ValueError where there is no such room."""
+    if room is not None and room not in ROOMS:
+        raise ValueError(f"there is no room {room!r}: rooms are {', '.join(ROOMS)}")
+    return QUICK if room is None else OVERRIDES.get(room, QUICK)
 
 
 @dataclass

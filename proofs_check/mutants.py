@@ -1,8 +1,9 @@
 """Mutants of the implementation: named faults, planted by rewriting the syntax tree of one function.
 
-A mutant is given as source: in ``module.function``, each occurrence of the expression (or statement) ``old`` becomes
-``new``. Trees are compared, not text, so that layout does not matter; a mutant whose ``old`` is not found is an
-error, never a silent pass.
+A mutant is given as source: in ``module.function``, each occurrence of the expression ``old`` becomes ``new``. Trees are
+compared, not text, so that layout does not matter; a mutant whose ``old`` is not found is an error, never a silent pass. The
+engine's own are in ``operator_mutants`` and ``kernel_mutants``; a module of claims lists those of its paper's functions in
+a tuple ``MUTANTS``.
 """
 
 from __future__ import annotations
@@ -12,118 +13,34 @@ import importlib
 import inspect
 import sys
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import numpy as np
-
-OPERATORS = "tabular.reference.operators"
-REGULARIZERS = "tabular.regularizers"
+KERNELS = "tabular._kernels"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """``function`` may be a method, "Class.method"."""
+    """A fault. ``function`` may be a method, "Class.method"; ``reason`` says why it may survive, if nobody can notice it."""
 
     name: str
     module: str
     function: str
     old: str
     new: str
+    reason: str = ""
 
-
-MUTANTS = (
-    Mutant("gamma squared in the backup", OPERATORS, "q_backup", "m.gamma", "m.gamma * m.gamma"),
-    Mutant(
-        "gamma dropped from the backup", OPERATORS, "q_backup", "m.gamma * ops.expect(m.P, V)", "ops.expect(m.P, V)"
-    ),
-    Mutant(
-        "minus for plus in the backup",
-        OPERATORS,
-        "q_backup",
-        "m.R + m.gamma * ops.expect(m.P, V)",
-        "m.R - m.gamma * ops.expect(m.P, V)",
-    ),
-    Mutant("reward dropped", OPERATORS, "q_backup", "m.R", "m.R * 0"),
-    Mutant(
-        "stale V: the backup reads the values of other states",
-        OPERATORS,
-        "q_backup",
-        "ops.expect(m.P, V)",
-        "ops.expect(m.P, V[::-1])",
-    ),
-    Mutant(
-        "policy backup reads a shifted index",
-        OPERATORS,
-        "policy_backup",
-        "q_backup(ops, m, V)",
-        "q_backup(ops, m, V)[::-1]",
-    ),
-    Mutant("transposed P", OPERATORS, "resolvent", "ops.transition(m.P, pi)", "ops.transpose(ops.transition(m.P, pi))"),
-    Mutant("gamma squared in the resolvent", OPERATORS, "resolvent", "m.gamma", "m.gamma * m.gamma"),
-    Mutant(
-        "visits solve the wrong system",
-        OPERATORS,
-        "state_visits",
-        "ops.transpose(resolvent(ops, m, pi))",
-        "resolvent(ops, m, pi)",
-    ),
-    Mutant("occupancy normalised, and not said so", OPERATORS, "occupancy", "pi", "pi * (1 - m.gamma)"),
-    Mutant("end dropped from the mass", OPERATORS, "successor_mass", "m.end", "m.end * 0"),
-    Mutant(
-        "regulariser dropped from the reward",
-        OPERATORS,
-        "policy_reward",
-        "ops.dot(pi, m.R) - _regularizer(regularizer).value(ops, pi, m.mask)",
-        "ops.dot(pi, m.R)",
-    ),
-    Mutant(
-        "wrong sign of the entropy", REGULARIZERS, "Shannon.value", "ops.constant(self.tau)", "-ops.constant(self.tau)"
-    ),
-    Mutant("min for max", REGULARIZERS, "Hard.conjugate", "ops.max(Q, where=mask)", "ops.min(Q, where=mask)"),
-    Mutant("mean for max", REGULARIZERS, "Hard.conjugate", "ops.max(Q, where=mask)", "ops.sum(Q) / Q.shape[-1]"),
-    Mutant("temperature doubled", REGULARIZERS, "Shannon.conjugate", "self.tau", "2 * self.tau"),
-    Mutant(
-        "reference dropped from the policy",
-        REGULARIZERS,
-        "ShannonKL.policy",
-        "ops.gibbs(x, w, weights=mu, where=where)",
-        "ops.gibbs(x, w, where=where)",
-    ),
-    Mutant(
-        "residual halved",
-        OPERATORS,
-        "residual",
-        "backup(ops, m, V, regularizer) - V",
-        "(backup(ops, m, V, regularizer) - V) / 2",
-    ),
-    Mutant(
-        "stale V in backward induction",
-        OPERATORS,
-        "backward_induction",
-        "backup(ops, m, V, regularizer)",
-        "backup(ops, m, terminal, regularizer)",
-    ),
-    Mutant("horizon off by one", OPERATORS, "backward_induction", "list(stages)[::-1]", "list(stages)[:0:-1]"),
-    Mutant(
-        "terminal value dropped",
-        OPERATORS,
-        "policy_induction",
-        "ops.scan(step, terminal, list(zip(stages, policies, strict=True))[::-1])",
-        "ops.scan(step, terminal * 0, list(zip(stages, policies, strict=True))[::-1])",
-    ),
-    Mutant(
-        "forward visits go backwards",
-        OPERATORS,
-        "forward_visits",
-        "ops.sum(ops.transpose(d[:, None] * ops.transition(stage[0].P, stage[1])))",
-        "ops.sum(d[:, None] * ops.transition(stage[0].P, stage[1]))",
-    ),
-)
+    @property
+    def of_kernels(self) -> bool:
+        """Whether it is a fault of a compiled loop."""
+        return self.module.startswith(KERNELS + ".")
 
 
 class StaleMutant(Exception):
-    """The function no longer contains what the mutant rewrites."""
+    """The function is gone, or no longer contains what the mutant rewrites."""
 
 
 class _Rewrite(ast.NodeTransformer):
@@ -137,30 +54,56 @@ class _Rewrite(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def rewritten(mutant: Mutant) -> tuple[Any, str, Any, Any]:
-    """Owner (module or class), attribute, the function as it is, and its mutant."""
-    module = importlib.import_module(mutant.module)
-    *path, attribute = mutant.function.split(".")
-    owner: Any = module
-    for name in path:
-        owner = getattr(owner, name)
-    original = getattr(owner, attribute)
-    tree = ast.parse(textwrap.dedent(inspect.getsource(original)))
-    definition = tree.body[0]
+def _rewrite(mutant: Mutant, definition: ast.stmt | None) -> None:
+    """Plant the fault in a definition. StaleMutant where it is none, or does not contain what is rewritten."""
     if not isinstance(definition, ast.FunctionDef):
         raise StaleMutant(f"{mutant.name}: {mutant.module}.{mutant.function} is no plain function")
     rewrite = _Rewrite(_expression(mutant.old), _expression(mutant.new))
     definition.body = [rewrite.visit(statement) for statement in definition.body]
     if not rewrite.count:
         raise StaleMutant(f"{mutant.name}: {mutant.module}.{mutant.function} does not contain {mutant.old!r}")
+
+
+def _expression(source: str) -> ast.expr:
+    return ast.parse(source, mode="eval").body
+
+
+def rewritten(mutant: Mutant) -> tuple[Any, str, Any, Any]:
+    """Owner (module or class), attribute, the function as it is, and its mutant."""
+    module = importlib.import_module(mutant.module)
+    *path, attribute = mutant.function.split(".")
+    owner: Any = module
+    try:
+        for name in path:
+            owner = getattr(owner, name)
+        original = getattr(owner, attribute)
+    except AttributeError as error:
+        raise StaleMutant(f"{mutant.name}: there is no {mutant.module}.{mutant.function}: {error}") from None
+    if not inspect.isroutine(original):
+        raise StaleMutant(f"{mutant.name}: {mutant.module}.{mutant.function} is no plain function")
+    tree = ast.parse(textwrap.dedent(inspect.getsource(original)))
+    _rewrite(mutant, tree.body[0])
     space: dict[str, Any] = {}
     code = compile(ast.fix_missing_locations(tree), f"<mutant: {mutant.name}>", "exec")
     exec(code, module.__dict__, space)
     return owner, attribute, original, space[attribute]
 
 
-def _expression(source: str) -> ast.expr:
-    return ast.parse(source, mode="eval").body
+def rewritten_module(mutant: Mutant) -> tuple[Any, Path]:
+    """The code of a module of kernels with the fault in it, and its file: kernels call each other by what they were made of."""
+    file = Path(str(importlib.import_module(mutant.module).__file__))
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    named = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == mutant.function]
+    _rewrite(mutant, named[0] if named else None)
+    return compile(ast.fix_missing_locations(tree), str(file), "exec"), file
+
+
+def check(mutant: Mutant) -> None:
+    """StaleMutant where it cannot be planted."""
+    if mutant.of_kernels:
+        rewritten_module(mutant)
+    else:
+        rewritten(mutant)
 
 
 def plant(mutant: Mutant) -> None:
@@ -168,48 +111,51 @@ def plant(mutant: Mutant) -> None:
 
     There is no way back: use a process of its own.
     """
+    if mutant.of_kernels:
+        _plant_kernel(mutant)
+        return
     owner, attribute, original, mutated = rewritten(mutant)
     setattr(owner, attribute, mutated)
+    top = mutant.module.partition(".")[0]
     for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").partition(".")[0] in ("tabular", "proofs_check"):
+        if getattr(module, "__name__", "").partition(".")[0] in ("tabular", "proofs_check", top):
             for name, value in list(vars(module).items()):
                 if value is original:
                     setattr(module, name, mutated)
 
 
-def canary() -> bytes:
-    """What the operators say on two fixed models, in float64: a mutant that changes none of this is no mutant."""
-    from tabular.mdp import MDP
-    from tabular.reference import NumpyOps, operators
-    from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+def _plant_kernel(mutant: Mutant) -> None:
+    """All kernels are made anew around the one that is rewritten: a compiled caller holds its callees.
 
-    ops = NumpyOps()
-    out: list[np.ndarray] = []
-    weights = np.array([[[3, 1, 2], [1, 0, 1]], [[0, 5, 1], [2, 2, 2]], [[1, 1, 4], [7, 0, 0]]])
-    for end in (np.zeros((3, 2), dtype=np.int64), np.array([[1, 0], [2, 0], [0, 3]])):
-        m = ops.model(
-            MDP.from_weights(weights, np.array([[1.0, -2.0], [0.5, 0.25], [3.0, -1.0]]), 0.75, end_weights=end)
-        )
-        V, rho = ops.array(np.array([1.0, -3.0, 0.5]), 1), ops.array(np.array([0.5, 0.25, 0.25]), 1)
-        pi, ref = (
-            ops.array(np.array(x), 2)
-            for x in ([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]], [[0.5, 0.5], [0.125, 0.875], [0.75, 0.25]])
-        )
-        values = []
-        for reg in (Hard(), Shannon(0.5), KL(0.5, ref), ShannonKL(0.5, 2.0, ref)):
-            values += [
-                operators.backup(ops, m, V, reg),
-                operators.policy_backup(ops, m, pi, V, reg),
-                operators.evaluate(ops, m, pi, reg),
-            ]
-            values += [operators.policy_of(ops, m, V, reg), *operators.backward_induction(ops, [m] * 3, V, reg)]
-            values += operators.policy_induction(ops, [m] * 3, V, [pi, ref, pi], reg)
-        values += [
-            operators.residual(ops, m, V),
-            operators.occupancy(ops, m, pi, rho),
-            operators.successor_mass(ops, m),
-            operators.q_of_policy(ops, m, pi),
-        ]
-        values += operators.forward_visits(ops, [m] * 3, rho, [pi, ref, pi])
-        out += [np.asarray(ops.midpoint(v)) for v in values]
-    return b"".join(x.tobytes() for x in out)
+    Where kernels are compiled, set ``numba.config.CACHE_DIR`` to a private folder before: the sources on disk are those of the
+    kernels without the fault, and so is the stamp that a cache would find.
+    """
+    code, file = rewritten_module(mutant)
+    package = sys.modules[KERNELS]
+    for name in [name for name in sys.modules if name.startswith(KERNELS + ".")]:
+        del sys.modules[name]
+        delattr(package, name.rpartition(".")[2])
+    module = ModuleType(mutant.module)
+    module.__file__, module.__package__ = str(file), KERNELS
+    sys.modules[mutant.module] = module
+    setattr(package, mutant.module.rpartition(".")[2], module)
+    exec(code, module.__dict__)
+    for other in file.parent.glob("[!_]*.py"):
+        importlib.import_module(f"{KERNELS}.{other.stem}")
+
+
+def mutants_of(module: ModuleType) -> list[Mutant]:
+    """The mutants of a module of claims and of its ``PARTS``. ValueError for a name used twice, TypeError for what is none."""
+    found: dict[str, Mutant] = {}
+    for each in _listed(module):
+        if not isinstance(each, Mutant):
+            raise TypeError(f"{module.__name__}: MUTANTS holds {each!r}, which is no Mutant")
+        if found.setdefault(each.name, each) is not each:
+            raise ValueError(f"{module.__name__}: the name {each.name!r} of a mutant is used twice")
+    return list(found.values())
+
+
+def _listed(module: ModuleType) -> Iterator[Any]:
+    for part in getattr(module, "PARTS", ()):
+        yield from _listed(part)
+    yield from getattr(module, "MUTANTS", ())

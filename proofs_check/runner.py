@@ -1,10 +1,11 @@
 """From claims to verdicts: seeds, budgets, screening and settling.
 
 Every instance has an address ``family[i]:chunk.index`` (or ``model:draw`` for fixed models) that, with the claim's id
-and the seed, makes it again. Chunks have one size at every budget, so that a larger budget adds instances and changes
-none; seeds are spawned by the claim's id, so that adding a claim changes no other. What a chunk comes to (``count``) is
-a function of the claim and the chunk's label; a verdict is that of its chunks' tallies, merged in the order of ``plan``.
-So verdicts and their bits depend on neither the number of processes, nor the order, nor on interruptions.
+and the seed, makes it again. Chunk ``c`` has one size at every budget (``chunk_size``), so that a larger budget adds instances
+and changes none, and one below a chunk takes the first of it; seeds are spawned by the claim's id, so that adding a claim
+changes no other. What a chunk comes to (``count``) is a function of the claim, the chunk's label and ``how`` much of it is
+counted and audited; a verdict is that of its chunks' tallies, merged in the order of ``plan``. So verdicts and their bits
+depend on neither the number of processes, nor the order, nor on interruptions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from proofs_check.settle import RATIONAL_STATES, Settled, Settler, Sides, one, s
 from proofs_check.shrink import recorded
 from proofs_check.verdict import Tally, Verdict, judge
 
-CHUNK = 200
+CHUNK = 200  # instances of the first chunk, over all families of a claim
+LATER = 600  # of each after it: a batch costs nearly the same whatever its size
 COARSE = 30  # identities that the screening encloses to fewer bits than this are settled
 CONFIRMED = 20  # refutation candidates settled for each chunk: enough for the count to say many
 
@@ -37,7 +39,7 @@ class Budget:
     """How many instances a claim gets.
 
     ``instances`` from its families, ``fixed`` draws on each fixed model (``large`` on each of ``families.LARGE``);
-    ``audit`` of each chunk are settled although the screening decided them.
+    ``audit`` of ``CHUNK`` are settled although the screening decided them.
     """
 
     name: str
@@ -86,10 +88,21 @@ def key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
 
 
+def chunk_size(c: int) -> int:
+    """Instances of chunk ``c``, over all families of a claim."""
+    return LATER if c else CHUNK
+
+
+def instances(claim: Claim, budget: Budget) -> int:
+    """How many a claim gets from its families."""
+    return max(budget.instances, claim.least) if budget.instances else 0
+
+
 def plan(claim: Claim, budget: Budget) -> list[str]:
     """The labels of all chunks of a budget, in order: each family in turn, then the fixed models."""
-    instances = max(budget.instances, claim.least)
-    labels = [f"{family.name}[{f}]:{c}" for c in range(-(-instances // CHUNK)) for f, family in enumerate(claim.family)]
+    n = instances(claim, budget)
+    count = int(n > 0) + max(0, -(-(n - CHUNK) // LATER))
+    labels = [f"{family.name}[{f}]:{c}" for c in range(count) for f, family in enumerate(claim.family)]
     for name in claim.instances:
         labels += [f"{name}:{k}" for k in range(budget.large if name in families.LARGE else budget.fixed)]
     return labels
@@ -117,7 +130,7 @@ def chunks(claim: Claim, budget: Budget, seed: int) -> Iterator[Chunk]:
 def family_chunk(claim: Claim, f: int, c: int, seed: int) -> Chunk:
     """Chunk ``c`` of family ``f``."""
     family = claim.family[f]
-    n = CHUNK // len(claim.family)
+    n = max(1, chunk_size(c) // len(claim.family))
     path = (key(claim.id), key(family.key), c)
 
     def make(salt: int) -> Any:
@@ -161,14 +174,22 @@ def instance(claim: Claim, address: str, seed: int) -> tuple[Any, dict[str, Payl
         ) from error
 
 
-def verify(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Verdict:
+def verify(
+    claim: Claim,
+    budget: Budget,
+    seed: int = 0,
+    *,
+    hunt: bool = False,
+    probed: bool | None = None,
+    cost: Cost | None = None,
+) -> Verdict:
     """The verdict of one claim.
 
     ``hunt`` looks for one refutation and nothing else, for mutants and twins: it settles only what the screening
-    separates the wrong way, leaves the compiled kernels alone, and stops at the first that is confirmed. What it costs
-    is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
+    separates the wrong way, leaves the compiled kernels alone (unless ``probed``), and stops at the first that is
+    confirmed. What it costs is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
     """
-    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, cost=cost), shrunk=not hunt)
+    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, probed=probed, cost=cost), shrunk=not hunt)
 
 
 def conclude(claim: Claim, tally: Tally, *, shrunk: bool = True) -> Verdict:
@@ -181,39 +202,62 @@ def conclude(claim: Claim, tally: Tally, *, shrunk: bool = True) -> Verdict:
     return judge(claim.id, tally)
 
 
-def tallied(claim: Claim, budget: Budget, seed: int = 0, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
+def tallied(
+    claim: Claim,
+    budget: Budget,
+    seed: int = 0,
+    *,
+    hunt: bool = False,
+    probed: bool | None = None,
+    cost: Cost | None = None,
+) -> Tally:
     """The tally of a claim, in this process; see ``verify``."""
-    return merged(_counted(claim, budget, seed, hunt, Cost() if cost is None else cost))
+    probed = not hunt if probed is None else probed
+    return merged(_counted(claim, budget, seed, hunt, probed, Cost() if cost is None else cost))
 
 
-def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, cost: Cost) -> Iterator[Tally]:
+def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, probed: bool, cost: Cost) -> Iterator[Tally]:
     for label in plan(claim, budget):
         with timed(cost, "drawing"):
             chunk = chunk_of(claim, label, seed)
-        tally = count(chunk, budget.audit, seed, hunt=hunt, cost=cost)
+        tally = count(chunk, budget, seed, hunt=hunt, probed=probed, cost=cost)
         yield tally
         if hunt and tally.refuted:
             return
 
 
-def count(chunk: Chunk, audit: int, seed: int, *, hunt: bool = False, cost: Cost | None = None) -> Tally:
-    """What one chunk comes to: a function of the claim, the chunk's label, ``audit`` and the seed, and of nothing else."""
+def how(budget: Budget) -> str:
+    """What of a budget decides what its chunks come to: how many are audited, and whether the first chunk is cut short."""
+    return f"audit {budget.audit}" + (f", first {budget.instances}" if budget.instances < CHUNK else "")
+
+
+def count(
+    chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, probed: bool = True, cost: Cost | None = None
+) -> Tally:
+    """What one chunk comes to: a function of the claim, the chunk's label, ``how(budget)`` and the seed, and of nothing else."""
     tally, cost = Tally(), Cost() if cost is None else cost
     settler = Settler(chunk.claim, full_ties=int(chunk.first))
-    counted = _met(chunk.claim, chunk, tally)
+    counted = _met(chunk.claim, chunk, tally, instances(chunk.claim, budget))
     cost.instances += tally.drawn
     if counted.size:
         model, payloads = _screened(chunk, counted)
         with timed(cost, "screening"):
-            found = screen(chunk.claim, model, payloads, probed=not hunt)
+            found = screen(chunk.claim, model, payloads, probed=probed)
         with timed(cost, "settling"):
             if isinstance(found, kinds.View):
                 kinds.record(chunk, counted, found, tally)
             elif hunt:
                 _hunt(chunk, counted, found, tally, settler)
             else:
-                _classify(chunk, counted, found, _audited(chunk, counted.size, audit, seed), tally, settler)
+                _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
     return tally
+
+
+def glimpse(claim: Claim, f: int) -> Any:
+    """What the screening sees of the first chunk of family ``f``; None where no instance meets the assumptions."""
+    chunk = family_chunk(claim, f, 0, 0)
+    counted = _met(claim, chunk, Tally(), CHUNK)
+    return screen(claim, *_screened(chunk, counted)) if counted.size else None
 
 
 def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payload]]:
@@ -226,33 +270,39 @@ def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payl
 
 
 def _hunt(chunk: Chunk, counted: np.ndarray, found: Sides, tally: Tally, settler: Settler) -> None:
+    tally.identity = found.identity
     for j in np.flatnonzero(found.wrong):
         i = int(counted[j])
         mdp, payloads = chunk.instance(i)
         _settled(tally, settler(mdp, payloads, one(found, int(j))), chunk.address(i), mdp, payloads)
         if tally.refuted:
             return
-    tally.identity, tally.informative, tally.nonzero = found.identity, True, True  # what a hunt does not ask
+    tally.informative = tally.nonzero = True  # what a hunt does not ask
 
 
-def _met(claim: Claim, chunk: Chunk, tally: Tally) -> np.ndarray:
-    """Indices of the instances that meet every assumption."""
+def _met(claim: Claim, chunk: Chunk, tally: Tally, instances: int) -> np.ndarray:
+    """Indices of the instances that meet every assumption, among the first of a chunk where the budget is less than one."""
     source = chunk.batch if chunk.model is None else chunk.model
-    met = np.ones(chunk.batch.B, dtype=bool)
+    n = chunk.batch.B
+    if chunk.model is None and instances < CHUNK:
+        n = max(1, instances // len(claim.family))
+    met = np.arange(chunk.batch.B) < n
     for assumption in claim.assumptions:
         holds = assumption.met(source, chunk.batch.B)
-        if not holds.all():
-            tally.unmet[assumption.name] = tally.unmet.get(assumption.name, 0) + int((~holds).sum())
+        if not holds[:n].all():
+            tally.unmet[assumption.name] = tally.unmet.get(assumption.name, 0) + int((~holds[:n]).sum())
         met &= holds
-    tally.drawn += chunk.batch.B
+    tally.drawn += n
     tally.met += int(met.sum())
     return np.flatnonzero(met)
 
 
 def _audited(chunk: Chunk, n: int, audit: int, seed: int) -> set[int]:
+    """Places of those that are settled whatever the screening says of them: ``audit`` of ``CHUNK``."""
     if chunk.model is not None:
         return set()
-    return set(Integers(seed, key(chunk.claim.id), key(chunk.label), key("audit")).below(n, min(audit, n)).tolist())
+    picked = min(audit * chunk_size(chunk.path[-1]) // CHUNK, n)
+    return set(Integers(seed, key(chunk.claim.id), key(chunk.label), key("audit")).below(n, picked).tolist())
 
 
 def _classify(
@@ -265,6 +315,7 @@ def _classify(
 ) -> None:
     tally.identity, tally.bare = found.identity, not found.quotient
     wrong, undecided, finite, resolution = found.wrong, found.open, found.finite, found.resolution
+    marks = _marks(found, found.equal)
     # A large model is settled only where the screening says too little: its exact solutions take minutes.
     large = chunk.model is not None and chunk.model.S > RATIONAL_STATES
     confirmed = 0
@@ -276,7 +327,7 @@ def _classify(
             tally.enclosure += 1
             if undecided[j]:
                 tally.resolution = min(tally.resolution, float(resolution[j]))
-            _credit(tally, one(found, j), bool(found.equal[j]), address)
+            _credit(tally, marks, j, address)
             continue
         if wrong[j]:
             confirmed += 1
@@ -304,15 +355,20 @@ def _settled(tally: Tally, settled: Settled, address: str, mdp: Any, payloads: M
         tally.balls += 1
     if settled.status == "tie":
         tally.resolution = min(tally.resolution, settled.bits)
-    _credit(tally, settled.sides, settled.status != "refuted" and bool(settled.sides.attained[0]), address)
+    _credit(tally, _marks(settled.sides, settled.sides.attained & (settled.status != "refuted")), 0, address)
 
 
-def _credit(tally: Tally, found: Sides, tie: bool, address: str) -> None:
-    """``tie``: an equality; overlapping sides of the screening are none, only those that balls could not separate."""
-    tally.informative |= bool(found.informative[0])
-    tally.nonzero |= not found.null[0].all()
-    if not found.identity:
-        tally.ties += tie
-        tally.apart += bool(found.apart[0])
-        tally.ratio_seen(float(found.ratio[0]), address)
-        tally.gap_seen(float(found.least[0]), address)
+def _marks(found: Sides, ties: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What a chunk is credited with, a column each; ``ties``: equalities, overlapping sides of the screening not among them."""
+    return found.informative, np.asarray(~found.null.all(axis=-1)), ties, found.apart, found.ratio, found.least
+
+
+def _credit(tally: Tally, marks: tuple[np.ndarray, ...], j: int, address: str) -> None:
+    informative, nonzero, ties, apart, ratio, least = (column[j] for column in marks)
+    tally.informative |= bool(informative)
+    tally.nonzero |= bool(nonzero)
+    if not tally.identity:
+        tally.ties += bool(ties)
+        tally.apart += bool(apart)
+        tally.ratio_seen(float(ratio), address)
+        tally.gap_seen(float(least), address)

@@ -2,7 +2,8 @@
 
 Screening evaluates the body once in ``EnclosureOps``: each side is a float64 interval that contains the exact value. Settling
 evaluates it on one instance in rationals, which decide every sign, or, where the formula leaves the rationals, in balls of rising
-precision. No tolerance enters: a sign is decided or it is not.
+precision. No tolerance enters: a sign is decided or it is not. What the screening left open begins at ``TIE_PRECISION``: the rung
+below, at the precision of floats, would leave most of it open again, and costs as much.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Sides:
     """Both sides of an evidence on ``B`` instances, flattened over its named axes to (B, E).
 
     ``sign`` is that of right minus left: -1, 0 (exactly), 1, or 2 where the enclosures leave it open; ``width`` bounds the distance
-    of the sides relative to the largest side of the instance (infinite where that may be zero), ``gap`` their distance itself.
+    of the sides relative to the largest side of the instance (infinite where that may be zero), ``gap`` their distance itself: both
+    where some sign is open, or there is no quotient.
     """
 
     identity: bool
@@ -135,15 +137,21 @@ def sides(ops: Any, found: Any, claim_id: str) -> Sides:
     left, right, trivial = evidence.values(ops, found, claim_id)
     difference = right - left
     lo, hi = _bounds(ops, left, difference.shape), _bounds(ops, right, difference.shape)
+    sign = _flat(ops, ops.sign(difference), difference.shape)
+    quotient = bool(getattr(found, "quotient", True))
+    if (sign == 2).any() or not quotient:
+        width, gap = _relative(ops, left, right, difference), _bounds(ops, ops.abs(difference), difference.shape)[1]
+    else:  # nobody asks how far apart sides are whose order is known
+        width = gap = np.broadcast_to(np.inf, sign.shape)
     return Sides(
         identity=isinstance(found, evidence.Identity),
         left=lo,
         right=hi,
         trivial=None if trivial is None else _bounds(ops, trivial, difference.shape),
-        sign=_flat(ops, ops.sign(difference), difference.shape),
-        width=_relative(ops, left, right, difference),
-        gap=_bounds(ops, ops.abs(difference), difference.shape)[1],
-        quotient=getattr(found, "quotient", True),
+        sign=sign,
+        width=width,
+        gap=gap,
+        quotient=quotient,
         named=bool(found.axes),
     )
 
@@ -227,7 +235,8 @@ class Settler:
                 self._rational = False
             except ZeroDivisionError:
                 pass  # undefined on this instance: balls say so
-        for precision in LADDER:
+        undecided = screened is not None and bool(screened.open[0])
+        for precision in LADDER[1:] if undecided and mdp.S <= RATIONAL_STATES else LADDER:
             result = self._result(
                 "balls", precision, evaluate(self._claim, BallOps(precision), mdp, payloads), screened
             )

@@ -114,11 +114,7 @@ def verdicts(outcome: Outcome, seconds: float) -> None:
         )
     console.print(table)
     if outcome.bites:
-        killed = sum(bool(b.killed_by) for b in outcome.bites)
-        by = "" if outcome.whole else " by these claims alone"
-        console.print(
-            f"mutants: {killed} of {len(outcome.bites)} killed{by}; toothless: {', '.join(outcome.toothless) or 'none'}"
-        )
+        console.print(f"{bitten(outcome.bites)}; toothless: {', '.join(outcome.toothless) or 'none'}", soft_wrap=True)
     for _, text in outcome.problems():
         console.print(Text(text, style="red"), soft_wrap=True)
     console.print(
@@ -171,15 +167,42 @@ def nearest(v: Verdict) -> str:
     return f"{'at least ' if v.verdict == 'refuted' else ''}{rounded_down(v.ratio)} at {v.ratio_at}"
 
 
-def mutants(bites: Sequence[Bite], toothless: Sequence[str]) -> None:
-    """Which claims kill which mutant."""
+def mutants(bites: Sequence[Bite], toothless: Mapping[str, str], wrong: Sequence[str]) -> None:
+    """Which claims kill which mutant, which survive and why, which claims kill none, and what is wrong."""
     console = terminal()
-    table = Table("mutant", "killed by", "raises in")
+    table = Table("mutant", "of", "noticed by", "raises in", "s")
     for b in bites:
-        killed = ", ".join(b.killed_by) if b.killed_by else "SURVIVES" if b.canary else "CHANGES NOTHING"
-        table.add_row(b.mutant, Text(killed, style="" if b.killed_by else "red"), ", ".join(b.crashed))
+        name = b.mutant + (" (compiled)" if b.compiled else "")
+        seconds = f"{b.cost.seconds:.1f}{' (stored)' if b.reused else ''}"
+        table.add_row(name, b.of, Text(noticed(b), style="" if b.noticed else "red"), ", ".join(b.crashed), seconds)
     console.print(table)
-    console.print(f"toothless: {', '.join(toothless) or 'none'}")
+    for b in bites:
+        if b.canary and not b.noticed and b.reason:
+            console.print(Text(f"survives: {b.mutant}: {b.reason}"), soft_wrap=True)
+        elif b.noticed and b.reason:
+            console.print(Text(f"{b.mutant} is noticed: it needs no reason"), soft_wrap=True)
+    for claim_id, note in toothless.items():
+        console.print(Text(f"toothless: {claim_id}: {note}"), soft_wrap=True)
+    for text in wrong:
+        console.print(Text(text, style="red"), soft_wrap=True)
+    console.print(bitten(bites))
+
+
+def noticed(b: Bite) -> str:
+    """E.g. "mine.C1, mine.C2; killed by the kernel check"."""
+    if not b.noticed:
+        return "SURVIVES" if b.canary else "CHANGES NOTHING"
+    parts = [", ".join(b.killed_by)] if b.killed_by else []
+    return "; ".join([*parts, f"killed by the kernel check, on {b.checked_by[0]}"] if b.checked_by else parts)
+
+
+def bitten(bites: Sequence[Bite]) -> str:
+    """E.g. "mutants: 22 of 39 killed by claims, 15 by the kernel check, 2 by none"."""
+    killed = sum(bool(b.killed_by) for b in bites)
+    checked = sum(bool(b.checked_by) and not b.killed_by for b in bites)
+    left = len(bites) - killed - checked
+    text = f"mutants: {killed} of {len(bites)} killed by claims"
+    return text + (f", {checked} by the kernel check" if checked else "") + (f", {left} by none" if left else "")
 
 
 def claim(c: Claim) -> None:

@@ -2,36 +2,63 @@
 
 Each mutant runs in a process of its own, the JIT off, on small instances screened in enclosures and confirmed
 exactly. A mutant is killed by a claim that becomes refuted, or whose arithmetics come to exclude each other; an
-exception kills nothing. A claim that kills none is toothless. Teeth have their own seed, so that a run's seed does
-not change them.
+exception kills nothing. Mutants of kernels run beside the check of kernel values against their enclosures, and what that
+notices is told apart; the first claim in whose run it does is enough. A few are repeated compiled, against claims that killed
+them. Teeth have their own seed, so that a run's seed does not change them; what a mutant does to a claim is a result like others,
+stored under the digests of both.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from proofs_check import runner
+from proofs_check import digests, kernel_mutants, operator_mutants
 from proofs_check.claim import Claim, claim
 from proofs_check.evidence import Inequality
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
-from proofs_check.mutants import MUTANTS, Mutant, canary, plant
-from proofs_check.settle import EngineFault
+from proofs_check.ledger import Cost, total
+from proofs_check.mutants import check, mutants_of
+from proofs_check.parts import PartWriter
+from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, tried
+from proofs_check.runner import TEETH
+from proofs_check.store import Record, Store, key
+from proofs_check.verdict import Tally
+
+REPEATS = 2  # claims that a mutant meets again compiled
 
 
 @dataclass(frozen=True)
 class Bite:
     """What one mutant met.
 
-    ``canary``: whether any output changed; ``killed_by``, ``crashed``: ids of claims that were refuted, that raised.
+    ``canary``: whether any output changed; ``killed_by``, ``crashed``: ids of claims that were refuted, that raised;
+    ``checked_by``: in whose run a kernel left its enclosure; ``moved``: whose sides changed; ``of``: the paper or file that
+    lists it; ``reason``: why it may survive.
     """
 
     mutant: str
     canary: bool
     killed_by: tuple[str, ...]
     crashed: tuple[str, ...]
+    checked_by: tuple[str, ...] = ()
+    moved: tuple[str, ...] = ()
+    of: str = ""
+    compiled: bool = False
+    reason: str = ""
+    cost: Cost = field(default_factory=Cost, compare=False)
+    reused: bool = field(default=False, compare=False)
+
+    @property
+    def noticed(self) -> bool:
+        """Killed by a claim, or by the check of the kernels."""
+        return bool(self.killed_by or self.checked_by)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; no timing."""
+        names = ("mutant", "of", "compiled", "canary", "killed_by", "checked_by", "crashed", "moved", "reason")
+        return {name: getattr(self, name) for name in names}
 
 
 def planted_falsehood() -> Claim:
@@ -47,35 +74,172 @@ def planted_falsehood() -> Claim:
     return body
 
 
+def plans(jobs: Sequence[Job], *, kernels: bool = True, files: bool = True) -> list[Planted]:
+    """All mutants and the claims that each meets: the engine's every claim, a paper's (or a file's) its own.
+
+    ``kernels``: those of the compiled loops among them, which are about the engine rather than the claims. ``files``: claims of
+    files meet the engine's, too. Raises StaleMutant where one cannot be planted any more, before any work starts.
+    """
+    every = tuple(job for job in jobs if files or job.file is None)
+    found = [Planted(m, every) for m in operator_mutants.MUTANTS] if every else []
+    for of, own in _by_origin(jobs):
+        found += [Planted(m, own, of=of) for m in mutants_of(own[0].module())]
+    if kernels and every:
+        found += [Planted(m, every) for m in kernel_mutants.MUTANTS]
+    for each in found:
+        check(each.mutant)
+    return found
+
+
+def _by_origin(jobs: Sequence[Job]) -> Iterator[tuple[str, tuple[Job, ...]]]:
+    """Papers and files with their jobs."""
+    origins = {job.paper[1] if job.paper is not None else str(job.file): job for job in jobs}
+    for of, one in origins.items():
+        yield of, tuple(job for job in jobs if (job.paper, job.file) == (one.paper, one.file))
+
+
 def bite(
-    jobs: Sequence[Job],
+    planted: Sequence[Planted],
     workers: int = 2,
-    mutants: Iterable[Mutant] = MUTANTS,
     progress: Callable[[Bite], None] | None = None,
+    *,
+    store: Store | None = None,
+    fresh: bool = False,
 ) -> list[Bite]:
-    """Every mutant against every claim of ``jobs``."""
-    tasks = [(mutant, tuple(jobs)) for mutant in mutants]
-    return fan_out(_bite, tasks, workers, progress, ONE_THREAD | {"NUMBA_DISABLE_JIT": "1"}, fresh=True)
+    """What each mutant does to its claims; those of ``kernel_mutants.REPEATED`` once more, compiled.
+
+    What ``store`` knows is taken from there, unless ``fresh``, and what it does not know is kept there.
+    """
+    interpreted = _bitten(planted, workers, progress, store, fresh)
+    again = [
+        replace(plan, jobs=_noticing(plan, bitten), compiled=True)
+        for plan, bitten in zip(planted, interpreted, strict=True)
+        if plan.mutant.name in kernel_mutants.REPEATED and not plan.of and bitten.noticed
+    ]
+    return interpreted + _bitten(again, workers, progress, store, fresh)
 
 
-def _bite(task: tuple[Mutant, tuple[Job, ...]]) -> Bite:
-    """One mutant, in this process, which it spoils."""
-    mutant, jobs = task
-    claims = [job.load() for job in jobs]
-    before = canary()
-    plant(mutant)
-    killed, crashed = [], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a mutant overflows and divides by zero as it likes
-        changed = canary() != before
-        for each in claims if changed else ():
-            try:
-                refuted = runner.verify(replace(each, instances=()), runner.TEETH, hunt=True).verdict == "refuted"
-            except EngineFault:
-                refuted = True
-            except Exception:  # whatever a mutant breaks is listed, and kills nothing
-                crashed.append(each.id)
-                continue
-            if refuted:
-                killed.append(each.id)
-    return Bite(mutant.name, changed, tuple(killed), tuple(crashed))
+def repeats(planted: Sequence[Planted]) -> int:
+    """How many are to be repeated."""
+    return sum(plan.mutant.name in kernel_mutants.REPEATED and not plan.of for plan in planted)
+
+
+def _noticing(plan: Planted, bitten: Bite) -> tuple[Job, ...]:
+    return tuple(job for job in plan.jobs if job.id in (*bitten.checked_by, *bitten.killed_by))[:REPEATS]
+
+
+def _bitten(
+    planted: Sequence[Planted],
+    workers: int,
+    progress: Callable[[Bite], None] | None,
+    store: Store | None,
+    fresh: bool,
+) -> list[Bite]:
+    keys = [{job.id: _key(plan, job) for job in plan.jobs} for plan in planted]
+    if store is not None:
+        store.absorb()
+    known = {} if store is None or fresh else store.load(k for each in keys for k in each.values())
+    stored = [
+        {job.id: _seen(known[ks[job.id]]) for job in plan.jobs if ks[job.id] in known}
+        for plan, ks in zip(planted, keys, strict=True)
+    ]
+    missing = [plan.without(seen) for plan, seen in zip(planted, stored, strict=True)]
+    found: dict[int, Bite] = {}
+
+    def put(i: int, fresh_ones: dict[str, Seen]) -> None:
+        found[i] = _merged(planted[i], stored[i] | fresh_ones, reused=not fresh_ones)
+        if progress is not None:
+            progress(found[i])
+
+    for i, plan in enumerate(missing):
+        if not plan.jobs:
+            put(i, {})
+    tasks = [(i, plan) for i, plan in enumerate(missing) if plan.jobs]
+    if not tasks:
+        return [found[i] for i in range(len(planted))]
+    run = store.begin() if store is not None else None
+    writer = None if run is None else PartWriter(run.folder / "mutants.part")
+
+    def took(result: tuple[int, dict[str, Seen]]) -> None:
+        i, seen = result
+        if run is not None and writer is not None:
+            for job in planted[i].jobs:
+                if job.id in seen:
+                    writer.append(_record(planted[i], job, seen[job.id], run.id).as_data())
+        put(i, seen)
+
+    jit = "0" if planted[0].compiled else "1"
+    try:
+        fan_out(_numbered, tasks, workers, took, ONE_THREAD | {"NUMBA_DISABLE_JIT": jit}, fresh=True)
+    finally:
+        if store is not None and run is not None and writer is not None:
+            writer.close()
+            store.finish(run)
+    return [found[i] for i in range(len(planted))]
+
+
+def _numbered(task: tuple[int, Planted]) -> tuple[int, dict[str, Seen]]:
+    i, plan = task
+    return i, tried(plan)
+
+
+def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:
+    """In the order of the claims, up to the first that notices where one is enough."""
+    ids = [job.id for job in plan.decisive(seen)]
+    with_outcome = lambda word: tuple(i for i in ids if seen[i].outcome == word)  # noqa: E731
+    return Bite(
+        mutant=plan.mutant.name,
+        canary=any(seen[i].canary for i in ids),
+        killed_by=with_outcome(KILLED),
+        crashed=with_outcome(CRASHED),
+        checked_by=with_outcome(CHECKED),
+        moved=tuple(i for i in ids if seen[i].moved),
+        of=plan.of,
+        compiled=plan.compiled,
+        reason=plan.mutant.reason,
+        cost=total(seen[i].cost for i in ids),
+        reused=reused,
+    )
+
+
+def _mode(plan: Planted) -> str:
+    m = plan.mutant
+    how = "compiled" if plan.compiled else "interpreted"
+    return f"mutant {digests.digest(m.module, m.function, m.old, m.new)} {how} {TEETH.instances}"
+
+
+def _key(plan: Planted, job: Job) -> str:
+    return key(job.id, _code(job), digests.engine(), 0, _mode(plan), plan.mutant.name)
+
+
+def _code(job: Job) -> str:
+    from proofs_check.workers import code_of
+
+    return code_of(job.load())
+
+
+def _record(plan: Planted, job: Job, seen: Seen, run: str) -> Record:
+    said = {"outcome": seen.outcome, "canary": seen.canary, "moved": seen.moved}
+    tally = Tally(kind="mutant", samples=[said])
+    return Record(
+        job.id, _code(job), digests.engine(), 0, _mode(plan), plan.mutant.name, run, (), "", "", tally, seen.cost
+    )
+
+
+def _seen(record: Record) -> Seen:
+    (said,) = record.tally.samples
+    return Seen(said["outcome"], said["canary"], said["moved"], record.cost)
+
+
+def toothless(jobs: Sequence[Job], bites: Sequence[Bite]) -> dict[str, str]:
+    """Claims that kill no mutant, each with a note: whether any changes what it computes, and what twins it has."""
+    notes: dict[str, str] = {}
+    for job in jobs:
+        if any(job.id in b.killed_by for b in bites):
+            continue
+        moving = sum(job.id in b.moved for b in bites)
+        change = "mutant changes" if moving == 1 else "mutants change"
+        note = f"{moving} {change} its sides, none beyond its bound" if moving else "no mutant changes its sides"
+        twins = len(job.load().twins)
+        notes[job.id] = f"{note}; {twins} twin{'' if twins == 1 else 's'} of its own"
+    return notes

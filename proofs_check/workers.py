@@ -65,14 +65,14 @@ def units(job: Job, claim: Claim) -> list[Unit]:
     """All units of a job in the order in which their tallies merge, then its twins."""
 
     def unit(c: Claim, label: str, mode: str, seed: int) -> Unit:
-        code = _code(c)
+        code = code_of(c)
         return Unit(c.id, label, mode, code, key(c.id, code, digests.engine(), seed, mode, label))
 
-    found = [unit(claim, label, f"audit {job.budget.audit}", job.seed) for label in runner.plan(claim, job.budget)]
+    found = [unit(claim, label, runner.how(job.budget), job.seed) for label in runner.plan(claim, job.budget)]
     return found + [unit(twin, HUNT, f"{HUNT} {runner.TEETH.instances}", 0) for twin in claim.twins]
 
 
-def _code(claim: Claim) -> str:
+def code_of(claim: Claim) -> str:
     """The digest of a claim, once in each process."""
     if id(claim) not in _codes:
         _codes[id(claim)] = (claim, digests.claim_digest(claim))
@@ -144,7 +144,7 @@ def work(task: Task) -> Finished:
         except Exception as error:  # a body of one's own may raise anything; the run goes on, and reports it
             fault = f"it raised {explain(mine, error, task.job.seed)}"
             break
-        stored &= _code(mine) == unit.code and desk.record(record)
+        stored &= code_of(mine) == unit.code and desk.record(record)
         records.append(record)
     return Finished(task, tuple(records), fault, stored)
 
@@ -162,7 +162,7 @@ def compute(claim: Claim, unit: Unit, job: Job, run: str) -> Record:
         with timed(cost, "drawing"):
             chunk = runner.chunk_of(claim, unit.label, seed)
             path, source, drawn = chunk.path, chunk.source, _drawn(chunk)
-        tally = runner.count(chunk, job.budget.audit, seed, cost=cost)
+        tally = runner.count(chunk, job.budget, seed, cost=cost)
     place = (unit.claim, unit.code, digests.engine(), seed, unit.mode, unit.label, run)
     return Record(*place, path, source, drawn, tally, cost)
 

@@ -237,7 +237,7 @@ def test_precisions_are_the_settler_s() -> None:
     assert f"balls** of {settle.LADDER[0]} to {settle.LADDER[-1]} bits" in page
     assert f"followed to {settle.TIE_PRECISION} bits, the first of each family to {settle.LADDER[-1]}" in page
     assert f"more than {settle.RATIONAL_STATES} states" in page
-    assert f"a chunk of at most {runner.CHUNK} instances" in page
+    assert f"a chunk of at most {runner.LATER} instances" in page
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"]], ids=" ".join)

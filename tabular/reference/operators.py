@@ -64,12 +64,12 @@ def q_of_policy(ops: Any, m: Any, pi: Any, regularizer: Any = None) -> Any:
 
 
 def state_visits(ops: Any, m: Any, pi: Any, rho: Any = None) -> Any:
-    """Expected discounted visits of each state from ``rho`` (the model's if None): (S,)."""
-    return ops.solve(ops.transpose(resolvent(ops, m, pi)), m.rho if rho is None else rho)
+    """Expected discounted visits of each state from ``rho`` (the model's if None): (S,). ModelError where there is none."""
+    return ops.solve(ops.transpose(resolvent(ops, m, pi)), m.start if rho is None else rho)
 
 
 def occupancy(ops: Any, m: Any, pi: Any, rho: Any = None) -> Any:
-    """Expected discounted visits of each pair, unnormalised: (S, A)."""
+    """Expected discounted visits of each pair, unnormalised: (S, A). ModelError without a start distribution."""
     return state_visits(ops, m, pi, rho)[:, None] * pi
 
 

@@ -46,6 +46,13 @@ class Model(NamedTuple):
     A: int
     source: Any
 
+    @property
+    def start(self) -> Value:
+        """``rho``. ModelError where the model has none."""
+        if self.rho is None:
+            raise ModelError("the model has no start distribution: pass rho (S,), or build it with rho")
+        return self.rho
+
 
 class Ops:
     """An arithmetic. Subclasses implement the underscored methods on their own arrays.
@@ -172,11 +179,23 @@ class Ops:
         return self._reduced(x, lambda: self._sum(x.data, axis), axis)
 
     def max(self, x: Value, where: Any = None, axis: int = -1) -> Value:
-        """Maximum over an event axis, over the entries allowed by ``where``."""
-        return self._reduced(x, lambda: self._max(x.data, self._mask(where, x), axis), axis)
+        """Maximum over an event axis, over the entries allowed by ``where``: ValueError where that leaves none."""
+        return self._reduced(x, lambda: self._max(x.data, self._some(self._mask(where, x), x, axis), axis), axis)
+
+    def _some(self, mask: np.ndarray | None, x: Value, axis: int = -1) -> Any:
+        """``mask`` itself. ValueError naming the first row that has no entry, or none that it allows."""
+        if mask is None:
+            if not x.data.shape[axis]:
+                raise ValueError(f"nothing to compare along axis {axis} of a value of shape {x.shape}")
+        elif not (some := mask.any(axis=axis)).all():
+            row = tuple(int(i) for i in np.argwhere(~some)[0])
+            raise ValueError(
+                f"where allows no entry along axis {axis}{f' in row {row}' if row else ''}: nothing to compare"
+            )
+        return mask
 
     def min(self, x: Value, where: Any = None, axis: int = -1) -> Value:
-        """Minimum over an event axis, over the entries allowed by ``where``."""
+        """Minimum over an event axis, over the entries allowed by ``where``: ValueError where that leaves none."""
         return -self.max(-x, where, axis)
 
     def norm(self, x: Value) -> Value:
@@ -187,14 +206,16 @@ class Ops:
         return x
 
     def largest(self, x: Value, where: Any = None) -> Value:
-        """Maximum over all event axes."""
-        fill = self.max(x, where)
-        for _ in range(fill.ndim):
-            fill = self.max(fill)
-        return fill
+        """Maximum over all event axes, over the entries allowed by ``where``: ValueError where that leaves none."""
+        mask, data, flat = self._mask(where, self._own(x)), x.data, lambda a: a.reshape(*a.shape[: a.ndim - x.ndim], -1)
+        if x.ndim < 2:
+            return self.max(x, where)
+        if mask is not None:
+            data, mask = np.broadcast_to(data, (*data.shape[: self.planes], *mask.shape)), flat(mask)
+        return self.max(Value(self, flat(data), 1), mask)
 
     def smallest(self, x: Value, where: Any = None) -> Value:
-        """Minimum over all event axes."""
+        """Minimum over all event axes, over the entries allowed by ``where``: ValueError where that leaves none."""
         return -self.largest(-x, where)
 
     def dot(self, x: Value, y: Value) -> Value:
@@ -270,6 +291,7 @@ class Ops:
         """``w log sum_a weights_a exp(x_a / w)`` over the last axis: stable for every ``w >= 0``, the maximum at 0.
 
         ``weights`` are rows of a distribution (exactly normalised); None stands for ones. Entries of weight zero are excluded.
+        ValueError where ``where`` leaves no entry of a row; so in ``log_gibbs`` and ``gibbs``.
         """
         return Value(self, self._free_energy(*self._gibbs_arguments(x, w, weights, where)), x.ndim - 1)
 
@@ -285,7 +307,7 @@ class Ops:
         scale = align(self._own(x), self.constant(w))[1]
         data = x.data
         mu = None if weights is None else align(x, weights)[1]
-        return data, scale, mu, self._allowed(where, x)
+        return data, scale, mu, self._some(self._allowed(where, x), x)
 
     def _free_energy(self, x: Any, w: Any, mu: Any, mask: Any) -> Any:
         raise NotImplementedError
@@ -294,8 +316,11 @@ class Ops:
         raise NotImplementedError
 
     def first_max(self, Q: Value, where: Any = None) -> Value:
-        """One-hot rows at the first maximiser (where it is not decided: entries between zero and one)."""
-        return self._elementwise("_first_max", Q, self._allowed(where, Q))
+        """One-hot rows at the first maximiser (where it is not decided: entries between zero and one).
+
+        ValueError where ``where`` leaves no entry of a row.
+        """
+        return self._elementwise("_first_max", Q, self._some(self._allowed(where, Q), Q))
 
     # -- linear algebra ----------------------------------------------------------------------------------------------
     def expect(self, P: Transitions, V: Value) -> Value:
@@ -382,7 +407,7 @@ class Ops:
     def occupancy(self, m: Model, pi: Value, rho: Value | None = None) -> Value:
         """Expected discounted visits of each pair from ``rho`` (S,), the model's if None: (S, A), unnormalised.
 
-        Singular systems as in ``evaluate``.
+        ModelError where there is neither; singular systems as in ``evaluate``.
         """
         return operators.occupancy(self, m, pi, rho)
 

@@ -212,12 +212,10 @@ def test_a_body_that_names_a_state_is_shrunk_to_the_states_it_names() -> None:
 
 @pytest.mark.parametrize("name", ["order_constant", "scaling_false"])
 def test_counterexamples_of_a_run_are_shrunk_too(name: str) -> None:
-    from proofs_check.shrink import recorded
-
     c = WEIGHED[f"weighed.{name}"]
     v = verify(c, Budget("small", 200, 0, 0, 0))
     assert v.verdict == "refuted" and v.tally.counterexample is not None
-    small = recorded(c, v.tally.counterexample)
+    small = v.tally.counterexample
     assert small["steps"] > 0
     looked = kinds.look(c, *counterexample.replay(small))
     assert looked is not None and looked[1].status.tolist() == [kinds.BAD]

@@ -7,7 +7,7 @@ import pytest
 
 from proofs_check import families
 from proofs_check.claim import Claim, load_paper
-from proofs_check.runner import count, fixed_chunk
+from proofs_check.runner import TEETH, count, fixed_chunk
 from proofs_check.settle import Settler
 from tabular import solve
 
@@ -39,13 +39,13 @@ def test_what_the_gridworlds_are_worth() -> None:
 @pytest.mark.parametrize("name", GRIDWORLDS)
 def test_claims_meet_the_gridworlds(claim: Claim, name: str) -> None:
     chunk = fixed_chunk(claim, name, 0, 0)
-    tally = count(chunk, 0, 0)
+    tally = count(chunk, TEETH, 0)
     assert (tally.met, tally.refuted, tally.open) == (1, 0, 0)
     assert Settler(claim)(*chunk.instance(0)).status in ("holds", "tie")
 
 
 def test_assumptions_keep_gridworlds_out() -> None:
-    tally = count(fixed_chunk(CLAIMS["foundations.C6"], "cliff4", 0, 0), 0, 0)  # needs that no step ends
+    tally = count(fixed_chunk(CLAIMS["foundations.C6"], "cliff4", 0, 0), TEETH, 0)  # needs that no step ends
     assert tally.met == 0 and tally.unmet
 
 

@@ -155,10 +155,10 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path, w
 
 
 def test_a_full_disk_ends_the_run_in_words_and_costs_nothing_that_was_done(tmp_path: Path, whole: str) -> None:
-    """No file may grow beyond 48 kB: to the run it is as if the disk were full."""
+    """No file may grow beyond 12 kB: to the run it is as if the disk were full."""
     store = tmp_path / "s"
     assert _run([*_command(store, "--quick", file=_only(tmp_path, "unmet"))]).returncode == 2  # makes the database
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (48 * 1024, 48 * 1024))  # noqa: E731
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12 * 1024, 12 * 1024))  # noqa: E731
     process = _start(_command(store, "--json"), preexec_fn=limit)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 3, err

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import Inequality, claim, runner, values
-from proofs_check.claim import claims_of
+from proofs_check import Inequality, claim, runner, settle, values
+from proofs_check.claim import claims_of, file_module
 from proofs_check.counterexample import record, replay
 from proofs_check.jobs import Done, Job, run
 from proofs_check.runner import BUDGETS, Budget, verify
@@ -23,17 +21,7 @@ from proofs_check.settle import EngineFault, Settler
 SAMPLE = Path(__file__).with_name("sample_claims.py")
 SMALL = Budget("quick", 200, 0, 0, 4)
 
-
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sample_claims", SAMPLE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["sample_claims"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sample = _load()
+sample = file_module(SAMPLE)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +99,31 @@ def test_a_budget_adds_instances_and_changes_none() -> None:
         return [repr(p.data.tobytes()) for c in runner.chunks(sample.true, budget, 0) for p in c.payloads.values()]
 
     assert seen(dataclasses.replace(SMALL, instances=600))[: len(seen(SMALL))] == seen(SMALL)
+    for instances in (200, 2000, 20000):
+        assert sum(runner.chunk_size(c) for c in range(len(runner.plan(sample.true, _of(instances))))) == instances
+
+
+def _of(instances: int) -> Budget:
+    return dataclasses.replace(SMALL, instances=instances)
+
+
+def test_as_many_are_audited_of_chunks_of_any_size() -> None:
+    found = verify(sample.true, _of(2000)).tally
+    assert found.met == 2000 and 35 <= found.audited <= 40 == SMALL.audit * 10  # 40 places are drawn, some twice
+
+
+def test_what_the_screening_left_open_begins_where_ties_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tabular.reference import BallOps
+
+    tried: list[int] = []
+    made = BallOps.__init__
+    monkeypatch.setattr(BallOps, "__init__", lambda ops, bits: (tried.append(bits), made(ops, bits))[1])
+    verify(sample.barely_true, SMALL)
+    assert tried and min(tried) == settle.TIE_PRECISION
+    tried.clear()
+    chunk = next(runner.chunks(sample.barely_true, SMALL, 0))
+    Settler(sample.barely_true)(*chunk.instance(0))
+    assert tried[0] == settle.LADDER[0]
 
 
 def test_seeds_depend_on_the_claim_and_the_seed_alone() -> None:

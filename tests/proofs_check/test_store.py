@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import digests, merging, runner, store, workers
+from proofs_check import digests, merging, runner, selection, store, workers
 from proofs_check.claim import Claim, load_file
 from proofs_check.cli import OK, USAGE, main
 from proofs_check.jobs import Job, run
-from proofs_check.ledger import QUICK, QUICK_OF_ROOM, Cost, quick
+from proofs_check.ledger import OVERRIDES, QUICK, Cost, quick
 from proofs_check.parts import MAGIC, PartWriter, StoreError, read_part
+from proofs_check.registry import ROOMS
 from proofs_check.runner import Budget
 from proofs_check.store import Record, Store
 from proofs_check.verdict import Tally
@@ -148,7 +149,7 @@ def _loaded(name: str) -> Claim:
 def test_chunks_in_any_order_make_the_verdict_of_the_whole(name: str) -> None:
     claim = _loaded(name)
     labels = runner.plan(claim, SMALL)
-    counted = {label: runner.count(runner.chunk_of(claim, label, 3), 2, 3) for label in reversed(labels)}
+    counted = {label: runner.count(runner.chunk_of(claim, label, 3), SMALL, 3) for label in reversed(labels)}
     merged = runner.conclude(claim, merging.merged(counted[label] for label in labels))
     assert json.dumps(merged.as_dict()) == json.dumps(runner.verify(claim, SMALL, 3).as_dict())
 
@@ -562,9 +563,9 @@ def test_a_second_run_takes_its_results_from_the_store(tmp_path: Path) -> None:
         assert a.verdict is not None and b.verdict is not None and c.verdict is not None
         assert json.dumps(a.verdict.as_dict()) == json.dumps(b.verdict.as_dict()) == json.dumps(c.verdict.as_dict())
         assert [t.as_dict() for t in a.twins] == [t.as_dict() for t in b.twins] == [t.as_dict() for t in c.twins]
-    assert second[0].cost.instances == first[0].cost.instances == 400
+    assert second[0].cost.instances == first[0].cost.instances == 800
     # A larger budget computes what is new.
-    more = dataclasses.replace(jobs[0], budget=dataclasses.replace(SMALL, instances=600))
+    more = dataclasses.replace(jobs[0], budget=dataclasses.replace(SMALL, instances=1400))
     with Store(tmp_path) as s:
         (third,) = run([more], workers=1, store=s)
     assert (third.units, third.reused) == (first[0].units + 1, first[0].units)
@@ -597,10 +598,10 @@ def test_costs_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert "sample.tight" in capsys.readouterr().out
     assert main(["costs", "--store", folder, "--json"]) == OK
     ledger = json.loads(capsys.readouterr().out)["sample.tight"]
-    assert ledger["instances"] == 400 and ledger["screening"] > 0 and ledger["twins"] > 0 and ledger["results"] == 3
+    assert ledger["instances"] == 800 and ledger["screening"] > 0 and ledger["twins"] > 0 and ledger["results"] == 3
     assert main(["export", "--store", folder, str(tmp_path / "t.parquet")]) == OK
     rows = pq.read_table(tmp_path / "t.parquet").to_pylist()
-    assert [r["drawn"] for r in rows if r["mode"] == "audit 2"] == [200, 200]
+    assert sorted(r["drawn"] for r in rows if r["mode"] == "audit 2") == [200, 600]
     assert {r["version_numpy"] for r in rows} == {np.__version__}
     assert len({r["instances"] for r in rows}) == 3
     assert main(["costs", "--store", str(tmp_path / "none")]) == USAGE
@@ -610,5 +611,21 @@ def test_costs_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
 
 
 def test_rooms_have_budgets() -> None:
-    assert quick("planning") == QUICK_OF_ROOM["planning"]
-    assert quick(None) == quick("a room without a budget of its own") == QUICK
+    assert {quick(room) for room in {*ROOMS} - {*OVERRIDES}} | {quick(None)} == {QUICK}
+    assert all(quick(room) == n for room, n in OVERRIDES.items()) and {*OVERRIDES} <= {*ROOMS}
+    with pytest.raises(ValueError, match="no room 'planing'"):
+        quick("planing")
+
+
+def test_a_room_of_its_own_budget_takes_the_first_of_the_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OVERRIDES, "preferences", 50)
+    (small,) = selection.jobs(["best_of_n.C7"], runner.BUDGETS["quick"], 0)
+    (other,) = selection.jobs(["foundations.C6"], runner.BUDGETS["quick"], 0)
+    (whole,) = selection.jobs(["best_of_n.C7"], runner.BUDGETS["default"], 0)
+    assert (small.budget.instances, other.budget.instances, whole.budget.instances) == (50, QUICK, 2000)
+    claim = small.load()
+    few = dataclasses.replace(small.budget, fixed=0, large=0)
+    found = runner.verify(claim, few)
+    assert found.tally.drawn == 50 // len(claim.family) * len(claim.family)
+    assert runner.plan(claim, few) == [f"{family.name}[{f}]:0" for f, family in enumerate(claim.family)]
+    assert runner.how(few) != runner.how(dataclasses.replace(few, instances=QUICK)) == "audit 2"

@@ -2,24 +2,66 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
 import pytest
 
-from proofs_check import runner, selection, teeth
-from proofs_check.commands import Outcome
-from proofs_check.jobs import Job
-from proofs_check.mutants import MUTANTS, OPERATORS, Mutant, StaleMutant, canary, rewritten
+from proofs_check import kernel_mutants, mutants, planted, runner, selection, teeth
+from proofs_check.cli import OK, REFUTED, USAGE, main
+from proofs_check.commands import Outcome, survives
+from proofs_check.jobs import ONE_THREAD, Job
+from proofs_check.mutants import Mutant, StaleMutant, check, mutants_of, rewritten
+from proofs_check.operator_mutants import MUTANTS, OPERATORS, canary
+from proofs_check.planted import CHECKED, KILLED, MISSED, Planted, Seen
 from proofs_check.runner import BUDGETS, verify
+from proofs_check.store import Store
+from proofs_check.teeth import Bite
 
 HARMLESS = Mutant("one times gamma", OPERATORS, "q_backup", "m.gamma", "1 * m.gamma")
 SQUARED = MUTANTS[0]
+OWN = """
+from proofs_check import Inequality, Mutant, claim, families, values
+
+def half(ops, m, V):
+    return ops.norm(V) / 2
+
+def aside(x):
+    return x + 1
+
+@claim(id="own.C1", family=families.garnet(2, 2), draws={"V": values()}, instances=())
+def body(ops, m, V):
+    "Half a norm is at most the norm."
+    return Inequality(half(ops, m, V), ops.norm(V))
+
+MUTANTS = (
+    Mutant("half is thrice", __name__, "half", "ops.norm(V) / 2", "ops.norm(V) * 3"),
+    Mutant("half is a third", __name__, "half", "ops.norm(V) / 2", "ops.norm(V) / 3"{reason}),
+)
+"""
 
 
-def _jobs(*labels: str) -> list[Job]:
-    return selection.jobs([f"foundations.{label}" for label in labels], BUDGETS["quick"], 0)
+def _jobs(*labels: str) -> tuple[Job, ...]:
+    return tuple(selection.jobs([f"foundations.{label}" for label in labels], BUDGETS["quick"], 0))
+
+
+def _file(folder: Path, reason: str = "", more: str = "") -> str:
+    file = folder / "own.py"
+    file.write_text(OWN.replace("{reason}", reason) + more, encoding="utf-8")
+    return str(file)
 
 
 def test_there_are_mutants_enough_of_different_names() -> None:
-    assert len({m.name for m in MUTANTS}) == len(MUTANTS) >= 10
+    every = (*MUTANTS, *kernel_mutants.MUTANTS)
+    assert len({m.name for m in every}) == len(every) >= 30
+    assert {*kernel_mutants.REPEATED} <= {m.name for m in every} and len(kernel_mutants.REPEATED) >= 3
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
@@ -37,33 +79,218 @@ def test_a_harmless_rewriting_leaves_the_canary(monkeypatch: pytest.MonkeyPatch)
     assert canary() == before
 
 
-def test_a_mutant_of_code_that_is_gone_is_an_error() -> None:
-    with pytest.raises(StaleMutant, match="does not contain"):
-        rewritten(Mutant("gone", OPERATORS, "q_backup", "m.lost", "m.found"))
+@pytest.mark.parametrize(
+    ("mutant", "said"),
+    [
+        (Mutant("gone", OPERATORS, "q_backup", "m.lost", "m.found"), "does not contain"),
+        (Mutant("gone", OPERATORS, "q_backdown", "m.R", "m.R"), "there is no tabular"),
+        (Mutant("gone", OPERATORS, "Any", "m.R", "m.R"), "no plain function"),
+        (Mutant("gone", kernel_mutants.ROWS, "max_row", "q[b]", "q[a]"), "does not contain"),
+        (Mutant("gone", kernel_mutants.ROWS, "min_row", "q[a]", "q[a]"), "no plain function"),
+    ],
+)
+def test_a_mutant_of_code_that_is_gone_is_an_error(mutant: Mutant, said: str) -> None:
+    with pytest.raises(StaleMutant, match=said):
+        check(mutant)
+
+
+def test_every_mutant_can_be_planted() -> None:
+    for mutant in (*MUTANTS, *kernel_mutants.MUTANTS):
+        check(mutant)
 
 
 def test_mutants_are_killed_in_their_own_processes() -> None:
     before = canary()
-    found = teeth.bite(_jobs("C6", "C24"), workers=2, mutants=[SQUARED, HARMLESS])
-    assert found == [teeth.Bite(SQUARED.name, True, ("foundations.C6",), ()), teeth.Bite(HARMLESS.name, False, (), ())]
+    jobs = _jobs("C6", "C24")
+    found = teeth.bite([Planted(SQUARED, jobs), Planted(HARMLESS, jobs)], workers=2)
+    assert found[:2] == [
+        Bite(SQUARED.name, True, ("foundations.C6",), (), moved=("foundations.C6",)),
+        Bite(HARMLESS.name, False, (), ()),
+    ]
     assert canary() == before
+    # It is one of those that are repeated compiled, against the claim that killed it.
+    assert found[2:] == [Bite(SQUARED.name, True, (), (), checked_by=("foundations.C6",), compiled=True)]
+
+
+_NOTICED = """
+import sys
+from proofs_check import kernel_mutants, planted, selection
+from proofs_check.runner import BUDGETS
+if __name__ == "__main__":
+    jobs = tuple(selection.jobs(["foundations.C1"], BUDGETS["quick"], 0))
+    (mutant,) = (m for m in kernel_mutants.MUTANTS if m.name == sys.argv[1])
+    seen = planted.tried(planted.Planted(mutant, jobs, compiled=sys.argv[2] == "compiled"))
+    print({job: (s.outcome, s.canary) for job, s in seen.items()})
+"""
+
+
+@pytest.mark.parametrize("how", ["interpreted", pytest.param("compiled", marks=pytest.mark.thorough)])
+def test_a_kernel_mutant_is_noticed_and_leaves_the_common_cache_alone(how: str, tmp_path: Path) -> None:
+    """In a process whose common cache is an empty folder: what it holds afterwards are kernels without the fault."""
+    common = tmp_path / "common"
+    jit = {"NUMBA_DISABLE_JIT": "1" if how == "interpreted" else "0", "NUMBA_CACHE_DIR": str(common)}
+    environment = os.environ | ONE_THREAD | jit
+    run = lambda *code: subprocess.run(  # noqa: E731
+        [sys.executable, "-c", *code], env=environment, capture_output=True, text=True, timeout=300
+    )
+    done = run(_NOTICED, "kernel: successors in reverse", how)
+    assert done.stdout.strip() == str({"foundations.C1": (CHECKED, True)}), done.stderr
+    assert bool(list(common.rglob("*.nbc"))) == (how == "compiled")
+    clean = run("from proofs_check.kernel_mutants import canary; print(canary(whole=False).hex())")
+    assert not clean.returncode, clean.stderr
+    values = (np.frombuffer(x) for x in (bytes.fromhex(clean.stdout), kernel_mutants.canary(whole=False)))
+    np.testing.assert_allclose(*values, rtol=1e-12)
+
+
+def test_a_kernel_mutant_needs_one_claim_that_notices() -> None:
+    mutant = next(m for m in kernel_mutants.MUTANTS if m.module == kernel_mutants.BATCHED)
+    plan = Planted(mutant, _jobs("C1", "C2", "C3"))
+    seen = {"foundations.C1": Seen(MISSED, True, False), "foundations.C2": Seen(CHECKED, True, False)}
+    assert [job.id for job in plan.decisive(seen)] == ["foundations.C1", "foundations.C2"]
+    assert not plan.without(seen).jobs
+    del seen["foundations.C2"]
+    assert [job.id for job in plan.without(seen).jobs] == ["foundations.C2", "foundations.C3"]
+    assert [job.id for job in replace(plan, mutant=SQUARED).without(seen).jobs] == ["foundations.C2", "foundations.C3"]
 
 
 def test_survivors_fail_a_whole_run_and_only_that() -> None:
-    planted = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
-    survivor = [teeth.Bite("survivor", True, (), ())]
-    assert Outcome([], survivor, True, planted, {}).code == 1
-    assert Outcome([], survivor, False, planted, {}).code == 0
-    assert Outcome([], [teeth.Bite("nothing", False, (), ())], False, planted, {}).code == 1
+    false = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
+    survivor = Bite("survivor", True, (), ())
+    assert Outcome([], [survivor], True, false, {}).code == REFUTED
+    assert Outcome([], [survivor], False, false, {}).code == OK
+    assert Outcome([], [Bite("nothing", False, (), ())], False, false, {}).code == REFUTED
+    # A paper's own fails any run; one that the check of kernels notices, or with a reason, fails none.
+    assert survives(replace(survivor, of="mine"), whole=False) == ["the mutant 'survivor' survives"]
+    assert not survives(replace(survivor, checked_by=("mine.C1",)), whole=True)
+    assert not survives(replace(survivor, reason="nobody can see it"), whole=True)
+    assert survives(Bite("nothing", False, (), (), of="mine", reason="whatever"), whole=False) == [
+        "the mutant 'nothing' changes nothing that a claim of mine computes"
+    ]
 
 
 def test_the_planted_falsehood_is_refuted_and_its_survival_fails_the_run() -> None:
-    planted = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
-    assert planted.verdict == "refuted"
+    false = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
+    assert false.verdict == "refuted"
     held = verify(_jobs("C1")[0].load(), runner.TEETH, hunt=True)
-    assert Outcome([], [], True, held, {}).code == 1
+    assert Outcome([], [], True, held, {}).code == REFUTED
+
+
+def test_toothless_claims_have_notes() -> None:
+    jobs = _jobs("C1", "C4", "C6")
+    bites = [
+        Bite("a", True, ("foundations.C1",), (), moved=("foundations.C1", "foundations.C4")),
+        Bite("b", True, (), (), checked_by=("foundations.C6",)),
+    ]
+    found = teeth.toothless(jobs, bites)
+    assert found["foundations.C4"].startswith("1 mutant changes its sides, none beyond its bound; ")
+    assert found["foundations.C6"].startswith("no mutant changes its sides; 1 twin of its own")
+    assert list(found) == ["foundations.C4", "foundations.C6"]
+
+
+# -- mutants of one's own
+
+
+def _main(*arguments: str) -> int:
+    return main(["mutants", *arguments, "--workers", "1"])
+
+
+def test_a_file_lists_mutants_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, store = _file(tmp_path), str(tmp_path / "s")
+    assert _main(file, "--json", "--store", store) == REFUTED
+    said = json.loads(capsys.readouterr().out)
+    own = {b["mutant"]: b for b in said["mutants"] if b["of"]}
+    assert own["half is thrice"]["killed_by"] == ["own.C1"] == own["half is a third"]["moved"]
+    assert said["problems"] == ["the mutant 'half is a third' survives"]
+    assert not [b for b in said["mutants"] if b["mutant"].startswith("kernel") or b["compiled"]]
+    # What was found is not planted again, and costs are shown.
+    calls: list[Planted] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planted, "tried", lambda plan: calls.append(plan))
+        patch.setattr(teeth, "fan_out", lambda f, tasks, *rest, **more: calls.extend(tasks))
+        assert _main(file, "--store", store) == REFUTED
+    text = capsys.readouterr().out
+    assert not calls and "(stored)" in text and "the mutant 'half is a third' survives" in text
+    assert main(["costs", "--store", store, "--json"]) == OK
+    assert json.loads(capsys.readouterr().out)["own.C1"]["mutants"] > 0
+    assert main(["costs", "--store", store]) == OK
+    assert "mutants, s" in capsys.readouterr().out
+
+
+def test_an_edited_claim_meets_its_mutants_again(tmp_path: Path) -> None:
+    def keys(file: str) -> set[str]:
+        sys.modules.pop(next((name for name in sys.modules if name.endswith("own_py")), ""), None)
+        return {
+            teeth._key(plan, job)
+            for plan in teeth.plans(selection.jobs([file], BUDGETS["quick"], 0), kernels=False)
+            for job in plan.jobs
+        }
+
+    first = keys(_file(tmp_path))
+    assert keys(_file(tmp_path, more="# a comment\n")) == first
+    Path(_file(tmp_path)).write_text(OWN.replace("{reason}", "").replace("ops.norm(V))\n", "1 * ops.norm(V))\n"))
+    assert not keys(str(tmp_path / "own.py")) & first
+
+
+def test_a_survivor_with_a_reason_fails_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _main(_file(tmp_path, ', reason="a third is less than a half"'), "--no-store") == OK
+    out = capsys.readouterr().out
+    assert "survives: half is a third: a third is less than a half" in out
+    assert "mutants: 1 of " in out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ('MUTANTS += (Mutant("half is thrice", __name__, "half", "2", "3"),)', "is used twice"),
+        ("MUTANTS += (half,)", "which is no Mutant"),
+        ('MUTANTS += (Mutant("stale", __name__, "half", "7", "8"),)', "does not contain '7'"),
+        ('MUTANTS += (Mutant("a claim", __name__, "body", "2", "3"),)', "no plain function"),
+    ],
+)
+def test_a_list_of_mutants_that_is_wrong_is_refused(
+    more: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main(_file(tmp_path, more=more + "\n"), "--no-store") == USAGE
+    assert said in capsys.readouterr().err
+
+
+def test_a_mutant_that_no_claim_runs_changes_nothing(tmp_path: Path) -> None:
+    file = _file(tmp_path, more='MUTANTS = (Mutant("unseen", __name__, "aside", "1", "2"),)\n')
+    plans = [p for p in teeth.plans(selection.jobs([file], BUDGETS["quick"], 0), kernels=False) if p.of]
+    (found,) = teeth.bite(plans, workers=1)
+    assert not found.canary and found.of == file and not found.killed_by
+
+
+def test_parts_of_a_paper_list_theirs() -> None:
+    whole, part = ModuleType("whole"), ModuleType("part")
+    part.MUTANTS = (HARMLESS,)  # type: ignore[attr-defined]
+    whole.PARTS, whole.MUTANTS = (part,), (SQUARED,)  # type: ignore[attr-defined]
+    assert mutants_of(whole) == [HARMLESS, SQUARED] and not mutants_of(ModuleType("none"))
+
+
+def test_the_template_lists_a_mutant_that_its_claims_kill() -> None:
+    template = Path(str(importlib.import_module("proofs_check.claims._template").__file__))
+    plans = [p for p in teeth.plans(selection.jobs([str(template)], BUDGETS["quick"], 0), kernels=False) if p.of]
+    assert plans and all(b.killed_by for b in teeth.bite(plans, workers=1))
 
 
 @pytest.mark.thorough
-def test_every_mutant_is_killed() -> None:
-    assert not [b.mutant for b in teeth.bite(selection.jobs([], BUDGETS["quick"], 0)) if not b.killed_by]
+def test_every_mutant_is_noticed_or_has_a_reason(tmp_path: Path) -> None:
+    jobs = selection.jobs([], BUDGETS["quick"], 0)
+    with Store(tmp_path) as store:
+        found = teeth.bite(teeth.plans(jobs), store=store)
+        again = teeth.bite(teeth.plans(jobs), store=store)
+    assert [b.mutant for b in found if not b.noticed] == [m.name for m in kernel_mutants.MUTANTS if m.reason]
+    assert again == found and all(b.reused for b in again)
+    assert {b.mutant for b in found if b.compiled} == {*kernel_mutants.REPEATED}
+
+
+def test_kernels_are_named_as_the_check_names_them() -> None:
+    assert mutants.KERNELS == "tabular._kernels" and KILLED != CHECKED
+    assert {m.module.rpartition(".")[2] for m in kernel_mutants.MUTANTS} == {
+        "rows",
+        "dense",
+        "sparse",
+        "batched",
+        "entropic",
+    }

@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tabular import MDP
+from tabular.errors import ModelError
 from tabular.reference import BallOps, EnclosureOps, KernelOps, NumpyOps, RationalOps
 
 ARITHMETICS = [NumpyOps, KernelOps, EnclosureOps, BallOps, RationalOps]
@@ -34,6 +36,45 @@ def test_arithmetic_is_that_of_numbers(arithmetic):
     for n in (-1, 0.5, True, a):
         with pytest.raises(TypeError, match="non-negative integer power"):
             a**n
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETICS, ids=lambda c: c.__name__)
+def test_where_nothing_is_allowed_nothing_is_largest(arithmetic):
+    ops = arithmetic()
+    x = ops.array(np.arange(6.0).reshape(3, 2), 2)
+    none = np.array([[True, False], [False, False], [True, True]])
+    for reduce in (ops.max, ops.min, ops.first_max, lambda v, where: ops.gibbs(v, 0, where=where)):
+        with pytest.raises(ValueError, match=r"allows no entry along axis -1 in row \(1,\)"):
+            reduce(x, where=none)
+    with pytest.raises(ValueError, match=r"axis -2 in row \(0,\)"):
+        ops.max(x, where=~none & np.array([False, True]), axis=-2)
+    with pytest.raises(ValueError, match="allows no entry along axis -1: nothing"):
+        ops.largest(x, where=none & False)
+    with pytest.raises(ValueError, match=r"nothing to compare along axis -1 of a value of shape \(0,\)"):
+        ops.max(ops.array(np.zeros(0), 1))
+    assert (float(numbers(ops, ops.largest(x, none))), float(numbers(ops, ops.smallest(x, ~none)))) == (5.0, 1.0)
+
+
+@pytest.mark.parametrize("arithmetic", BATCHED, ids=lambda c: c.__name__)
+def test_the_instance_is_named_where_nothing_is_allowed(arithmetic):
+    ops = arithmetic(2)
+    x, mask = ops.array(np.ones((2, 3, 2)), 2), np.ones((2, 3, 2), dtype=bool)
+    mask[1, 2] = False
+    with pytest.raises(ValueError, match=r"in row \(1, 2\)"):
+        ops.max(x, where=mask)
+    assert ops.largest(ops.array(np.ones((3, 2)), 2), mask).data.shape[-1] == 2
+    with pytest.raises(ValueError, match=r"in row \(1,\)"):
+        ops.largest(x, mask & np.array([True, False])[:, None, None])
+
+
+@pytest.mark.parametrize("arithmetic", ARITHMETICS, ids=lambda c: c.__name__)
+def test_visits_need_a_start(arithmetic):
+    ops = arithmetic()
+    m = ops.model(MDP(np.full((2, 1, 2), 0.5), np.ones((2, 1)), 0.5))
+    pi = ops.distribution(np.ones((2, 1)))
+    with pytest.raises(ModelError, match="no start distribution: pass rho"):
+        ops.occupancy(m, pi)
+    np.testing.assert_allclose(numbers(ops, ops.occupancy(m, pi, ops.array(np.array([0.5, 0.5]), 1))), 1.0)
 
 
 def test_powers_form_no_needless_square():

@@ -1,0 +1,156 @@
+"""One mutant in this process, which it spoils: what it does to the claims that meet it."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from proofs_check import kernel_mutants, operator_mutants, runner
+from proofs_check.claim import Claim
+from proofs_check.jobs import Job
+from proofs_check.kernels import KernelFault
+from proofs_check.kinds import View
+from proofs_check.ledger import Cost
+from proofs_check.mutants import Mutant, plant
+from proofs_check.runner import TEETH, Budget
+from proofs_check.settle import EngineFault
+
+KILLED, CHECKED, CRASHED, MISSED, UNTRIED = "killed", "checked", "crashed", "missed", "untried"
+NOTICED = (KILLED, CHECKED)
+SPARSE_MODEL = "taxi"  # the fixed model whose kernels are those of sparse models
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a mutant did to a claim: an outcome, whether a canary changed, and whether the claim's sides did."""
+
+    outcome: str
+    canary: bool
+    moved: bool
+    cost: Cost = field(default_factory=Cost, compare=False)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A mutant, the claims that meet it, the paper or file that lists it (none: the engine), and whether kernels are compiled."""
+
+    mutant: Mutant
+    jobs: tuple[Job, ...]
+    of: str = ""
+    compiled: bool = False
+
+    @property
+    def first_is_enough(self) -> bool:
+        """The check of kernel values is one and the same in the run of every claim."""
+        return self.mutant.of_kernels or self.compiled
+
+    def decisive(self, seen: Mapping[str, Seen]) -> list[Job]:
+        """The claims whose results count: all that were tried, or those up to the first that noticed."""
+        counted = []
+        for job in self.jobs:
+            if job.id not in seen:
+                break
+            counted.append(job)
+            if self.first_is_enough and seen[job.id].outcome in NOTICED:
+                break
+        return counted
+
+    def without(self, seen: Mapping[str, Seen]) -> Planted:
+        """What is left to be tried, given what is known."""
+        known = self.decisive(seen)
+        if self.first_is_enough and known and seen[known[-1].id].outcome in NOTICED:
+            return replace(self, jobs=())
+        return replace(self, jobs=tuple(job for job in self.jobs if job.id not in seen))
+
+
+def tried(plan: Planted) -> dict[str, Seen]:
+    """What the mutant does to each of its claims, by id. Spoils this process."""
+    claims = [job.load() for job in plan.jobs]
+    with tempfile.TemporaryDirectory(prefix="proofs-check-") as private, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mutant overflows and divides by zero as it likes
+        started = time.perf_counter()
+        before, sides = _canary(plan), [_glimpse(plan, c) for c in claims]
+        if plan.compiled:
+            _compile_into(private)
+        plant(plan.mutant)
+        moved = [_glimpse(plan, c) != old for c, old in zip(claims, sides, strict=True)]
+        changed = any(moved) if plan.of else _canary(plan) != before
+        overhead = (time.perf_counter() - started) / len(claims)
+        found: dict[str, Seen] = {}
+        for each, other in zip(claims, moved, strict=True):
+            started = time.perf_counter()
+            outcome = _outcome(plan, each) if changed else UNTRIED
+            cost = Cost(mutants=overhead + time.perf_counter() - started)
+            found[each.id] = Seen(outcome, changed, other, cost)
+            if plan.first_is_enough and outcome in NOTICED:
+                break
+        return found
+
+
+def _outcome(plan: Planted, claim: Claim) -> str:
+    instances, budget = _instances(plan)
+    try:
+        found = runner.verify(replace(claim, instances=instances), budget, hunt=True, probed=plan.first_is_enough)
+    except KernelFault:
+        return CHECKED
+    except EngineFault:
+        return KILLED
+    except Exception:  # whatever a mutant breaks is listed, and kills nothing
+        return CRASHED
+    return KILLED if found.verdict == "refuted" else MISSED
+
+
+def _instances(plan: Planted) -> tuple[tuple[str, ...], Budget]:
+    """Fixed models and the budget: families, unless only a sparse model runs the function."""
+    if plan.mutant.module == kernel_mutants.SPARSE:
+        return (SPARSE_MODEL,), replace(TEETH, instances=0, large=1)
+    return (), TEETH
+
+
+def _compile_into(folder: str) -> None:
+    """Kernels made from here on are cached there, and none that was compiled before is met again."""
+    import numba
+
+    config: Any = numba.config
+    config.CACHE_DIR = folder
+
+
+def _canary(plan: Planted) -> bytes:
+    """What the engine says on fixed models; of a paper's mutant the claims' own sides are the canary."""
+    if plan.of:
+        return b""
+    if plan.mutant.of_kernels:
+        return kernel_mutants.canary(whole=not plan.compiled)
+    return operator_mutants.canary()
+
+
+def _glimpse(plan: Planted, claim: Claim) -> bytes:
+    """A claim's sides on its first instances, in enclosures: of its first family, of all for a mutant of its paper."""
+    if plan.first_is_enough:
+        return b""
+    h = hashlib.blake2b(digest_size=16)
+    for f in range(len(claim.family) if plan.of else 1):
+        try:
+            found = runner.glimpse(claim, f)
+        except Exception as error:  # a mutant may break anything, and that is a change
+            h.update(repr(error).encode())
+            continue
+        for x in _numbers(found):
+            h.update(np.ascontiguousarray(x).tobytes())
+    return h.digest()
+
+
+def _numbers(found: Any) -> Sequence[Any]:
+    if found is None:
+        return ()
+    if isinstance(found, View):
+        given = [x for pair in found.numbers.values() for x in pair]
+        return [*given, np.frombuffer(repr((found.status, found.outcomes, found.plain)).encode(), dtype=np.uint8)]
+    return (*found.left, *found.right)
