@@ -20,6 +20,7 @@ from proofs_check.jobs import Done, Job, run
 from proofs_check.mutants import StaleMutant
 from proofs_check.planted import Planted
 from proofs_check.progress import Monitor, shown
+from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import BUDGETS, instance
 from proofs_check.runner import verify as verify_claim
 from proofs_check.settle import Settler
@@ -79,7 +80,8 @@ class Outcome:
 
     def kills(self, job: Job) -> int | None:
         """How many mutants a claim kills; None where it met none."""
-        met = [b for b in self.bites if (b.of == str(job.file) if job.file else b.of in ("", job.id.partition(".")[0]))]
+        origin = str(job.file) if job.file else job.id.partition(".")[0]
+        met = [b for b in self.bites if b.of == origin or (not b.of and origin == FOUNDATIONS)]
         return sum(job.id in b.killed_by for b in met) if met else None
 
     @property
@@ -166,7 +168,7 @@ def check(
 ) -> Outcome:
     """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``.
 
-    Faults in this project's operators are for its own claims to notice: claims of files face their twins and their own mutants.
+    Faults in the engine's operators meet the foundations here; ``proofs-check mutants`` plants them before all claims.
     """
     with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
@@ -176,7 +178,7 @@ def check(
         true = [
             d.job for d in done if d.verdict is not None and d.verdict.verdict in ("holds", "tight")
         ]  # a refuted claim kills nothing
-        planted_mutants = plans(true, kernels=whole, files=False) if mutants else []
+        planted_mutants = plans(true, kernels=whole, every=False) if mutants else []
         monitor.begin(len(planted_mutants) + teeth.repeats(planted_mutants), phase="teeth", unit="mutants")
         bites = teeth.bite(planted_mutants, workers, lambda b: monitor.advance(b.mutant), store=store, fresh=fresh)
     known = expected.load()
@@ -229,10 +231,10 @@ def save(folder: Path, outcome: Outcome, data: dict[str, Any]) -> None:
             )
 
 
-def plans(jobs: list[Job], *, kernels: bool, files: bool = True) -> list[Planted]:
+def plans(jobs: list[Job], *, kernels: bool, every: bool = True) -> list[Planted]:
     """``teeth.plans``, with what is wrong with a list of mutants in words."""
     try:
-        return teeth.plans(jobs, kernels=kernels, files=files)
+        return teeth.plans(jobs, kernels=kernels, every=every)
     except (StaleMutant, TypeError, ValueError) as error:
         raise selection.UsageError(str(error)) from None
 

@@ -22,6 +22,7 @@ from proofs_check.ledger import Cost, total
 from proofs_check.mutants import check, mutants_of
 from proofs_check.parts import PartWriter
 from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, tried
+from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import TEETH
 from proofs_check.store import Record, Store, key
 from proofs_check.verdict import Tally
@@ -74,18 +75,19 @@ def planted_falsehood() -> Claim:
     return body
 
 
-def plans(jobs: Sequence[Job], *, kernels: bool = True, files: bool = True) -> list[Planted]:
-    """All mutants and the claims that each meets: the engine's every claim, a paper's (or a file's) its own.
+def plans(jobs: Sequence[Job], *, kernels: bool = True, every: bool = True) -> list[Planted]:
+    """All mutants and the claims that each meets: a paper's (or a file's) its own, the engine's all of them, or, unless
+    ``every``, the foundations, which are about the engine's operators.
 
-    ``kernels``: those of the compiled loops among them, which are about the engine rather than the claims. ``files``: claims of
-    files meet the engine's, too. Raises StaleMutant where one cannot be planted any more, before any work starts.
+    ``kernels``: those of the compiled loops among them, which are about the engine rather than the claims. Raises
+    StaleMutant where one cannot be planted any more, before any work starts.
     """
-    every = tuple(job for job in jobs if files or job.file is None)
-    found = [Planted(m, every) for m in operator_mutants.MUTANTS] if every else []
+    met = tuple(job for job in jobs if every or (job.paper is not None and job.paper[1] == FOUNDATIONS))
+    found = [Planted(m, met) for m in operator_mutants.MUTANTS] if met else []
     for of, own in _by_origin(jobs):
         found += [Planted(m, own, of=of) for m in mutants_of(own[0].module())]
-    if kernels and every:
-        found += [Planted(m, every) for m in kernel_mutants.MUTANTS]
+    if kernels and met:
+        found += [Planted(m, met) for m in kernel_mutants.MUTANTS]
     for each in found:
         check(each.mutant)
     return found

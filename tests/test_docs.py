@@ -172,7 +172,7 @@ INSIDE = {  # codes, rounding and the steps of shrinking: nothing that a verdict
     "eprocess": {"RUIN", "U"},
     "shrink": {"COARSE", "SIGNIFICANT"},
     "weighing": {"HOLDS", "REFUTES"},
-    "weighing_ranges": {"BAD", "GOOD", "NEITHER", "LEVEL"},
+    "weighing_ranges": {"BAD", "GOOD", "NEITHER", "LEVEL", "SAME"},
     "runner": {"RATIONAL_STATES"},
 }
 

@@ -82,7 +82,7 @@ def test_a_surviving_twin_exits_1(tmp_path: Path) -> None:
     [
         (("cite", "foundatoins"), "did you mean foundations"),
         (("verify", "foundations.C99"), "foundations.C9"),
-        (("verify", "mdvi.C1"), "no check"),
+        (("verify", "meow.C1"), "no check"),
         (("verify", "nowhere.py"), "no file"),
         (("verify", "--workers", "0"), "at least 1"),
         (("verify", "--quick", "--thorough"), "not allowed"),
