@@ -1,0 +1,84 @@
+"""From a policy to an ``AverageSolution``: its gain and bias, certificates, and an honest status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabular._backups import Backups
+from tabular.certificates.doubled import down, up
+from tabular.errors import ImproperModel, NotConverged
+from tabular.markov_chains import gain_bias
+from tabular.mdp import MDP
+from tabular.planning._gain_bounds import REFERENCE, Components, component_bounds, components, reached
+from tabular.planning.average_solution import AverageSolution
+from tabular.solution import Certificate, Status
+
+
+def finish(
+    model: MDP,
+    parts: Components,
+    actions: np.ndarray,
+    h: np.ndarray | None,
+    status: Status,
+    iterations: int,
+    method: str,
+    tol: float,
+    why: str,
+) -> AverageSolution:
+    """The solution of the policy ``actions`` (S,); optimal gains are bounded with its bias and with ``h`` (S,), if given.
+
+    ``CONVERGED`` is what is within ``tol`` times the largest reward; a loop that met its criterion while the bound stays
+    above stands at the ``ROUNDING_FLOOR``, or is ``UNCERTIFIED`` where there is no bound.
+    """
+    b = Backups(model)
+    pi = b.one_hot(actions)[0]
+    g, bias = of_policy(b, actions)
+    own = pi > 0
+    classes = components(model, own)
+    low, high = component_bounds(model, bias, classes)
+    policy_low = reached(model, own, classes, low).lower
+    policy_high = reached(model, own, classes, high).upper
+    most = np.min([component_bounds(model, x, parts)[1] for x in (bias, h) if x is not None], axis=0)
+    upper = reached(model, model.mask, parts, most).upper
+    gap = max(0.0, float(up(upper - policy_low).max()))
+    found = {
+        "g - g*": Certificate("g - g*", "componentwise", down(g - upper), up(g - policy_low), REFERENCE),
+        "g - g^pi": Certificate("g - g^pi", "componentwise", down(g - policy_high), up(g - policy_low), REFERENCE),
+        "max(g* - g^pi)": Certificate("max(g* - g^pi)", "sup", 0.0, gap, REFERENCE),
+    }
+    info = {"end_components": parts.number, "recurrent_classes": classes.number}
+    solution = AverageSolution(g, bias, pi, found, status, iterations, method, why, info)
+    if solution.error_bound <= tol * reward_scale(b):
+        status = Status.CONVERGED
+    elif status is Status.CONVERGED:
+        status = Status.ROUNDING_FLOOR if np.isfinite(solution.error_bound) else Status.UNCERTIFIED
+    return AverageSolution(g, bias, pi, found, status, iterations, method, why, info)
+
+
+def reward_scale(b: Backups) -> float:
+    """What a tolerance is relative to: not zero, so that bounds of a few subnormal numbers are below it."""
+    return max(b.reward_scale, 2.0**-960)
+
+
+def of_policy(b: Backups, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gain and bias (S,) of a deterministic policy."""
+    return gain_bias(b.transition(actions), b.mdp.rewards[np.arange(b.S), actions])
+
+
+def delivered(solution: AverageSolution, throw: bool, tol: float) -> AverageSolution:
+    """The solution, or NotConverged with it."""
+    if throw and solution.status is Status.MAX_ITER:
+        raise NotConverged(
+            f"{solution.method}: {solution.status.value} after {solution.iterations} iterations; the gain is within "
+            f"{solution.error_bound:.3g}, and {tol:g} of the largest reward was asked for. throw=False returns what "
+            "there is",
+            solution,
+        )
+    return solution
+
+
+def of_no_use(error: ImproperModel) -> Any:
+    """Where floats cannot evaluate a policy no solver has an answer."""
+    raise NotConverged(f"a policy met on the way has no gain in floats: {error}") from error
