@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from tabular.instances.average import impatience, resets, switching
 from tabular.instances.bandits import bandits
 from tabular.instances.chains import chain
 from tabular.instances.extremal import hidden_path, self_loops, switches, two_armed, wrong_turns
@@ -39,14 +40,17 @@ __all__ = [
     "garnet",
     "general",
     "hidden_path",
+    "impatience",
     "mixed",
     "near_decomposable",
     "proper",
     "random_endings",
     "random_masks",
     "random_masks_endings",
+    "resets",
     "self_loops",
     "switches",
+    "switching",
     "two_armed",
     "unending",
     "wrong_turns",
