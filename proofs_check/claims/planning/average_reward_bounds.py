@@ -125,10 +125,10 @@ def _discounted_loss(ops: Any, m: Any, pi: Any) -> Any:
 def reduction(ops: Any, m: Any, pi: Any) -> Inequality:
     r"""\alpha^* - \alpha^\pi \le (1 - \gamma) (\|V_\gamma^* - V_\gamma^\pi\|_\infty + 2 t_{minorize} sp(R)).
 
-    Proof: C1 for an optimal policy of the average reward and for :math:`\pi`, and :math:`V^{\pi^*}_\gamma \le V^*_\gamma`, where
-    :math:`\pi` is deterministic. For any policy, with the laws of C3b: the difference is at most :math:`(1 - \gamma) (\eta (V^*_\gamma -
-    V^\pi_\gamma) + (\eta^* - \eta) V^*_\gamma)`, and the last term at most the span, C2 for an optimal policy of the discount.
-    :math:`t_{minorize}` is taken over three steps, and is at least what it is.
+    Proof: C1 for an optimal policy of the average reward and for :math:`\pi`, and :math:`V^{\pi^*}_\gamma \le V^*_\gamma`,
+    where :math:`\pi` is deterministic. For any policy, with the laws of C3b: the difference is at most :math:`(1 - \gamma)
+    (\eta (V^*_\gamma - V^\pi_\gamma) + (\eta^* - \eta) V^*_\gamma)`, and the last term at most the span, C2 for an optimal
+    policy of the discount. :math:`t_{minorize}` is taken over three steps, and is at least what it is.
     """
     loss = _discounted_loss(ops, m, pi)
     t = longest_minorization(ops, m, 3)
