@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tabular import _validate as check
-from tabular._resolvent import resolvent_solve
+from tabular._chain_iteration import iterated
+from tabular._resolvent import SPARSE_LU, resolvent_solve
 from tabular.errors import ImproperModel
 from tabular.mdp import CSR
 
@@ -96,8 +97,15 @@ def chain_gain_bias(P: Any, r: Any) -> GainBias:
 
 
 def gain_bias(P: Any, r: np.ndarray) -> GainBias:
-    """The same for an array or a scipy matrix that is known to be a chain."""
+    """The same for an array or a scipy matrix that is known to be a chain; large sparse ones are iterated first."""
     classes = _classes(P)
+    if len(r) > SPARSE_LU and not isinstance(P, np.ndarray):
+        label = np.full(len(r), -1)
+        for k, states in enumerate(classes):
+            label[states] = k
+        found = iterated(P, r, label)
+        if found is not None:
+            return GainBias(*found)
     g, h = np.zeros(len(r)), np.zeros(len(r))
     for states in classes:
         block = _block(P, states, states)
@@ -148,7 +156,11 @@ def _classes(P: Any) -> list[np.ndarray]:
     n, label = connected_components(graph, directed=True, connection="strong")
     closed = np.ones(n, dtype=bool)
     closed[label[src[label[src] != label[dst]]]] = False
-    found = [np.flatnonzero(label == k) for k in np.flatnonzero(closed)]
+    order = np.argsort(label, kind="stable")
+    order = order[closed[label[order]]]
+    if not len(order):
+        return []
+    found = np.split(order, np.flatnonzero(np.diff(label[order])) + 1)
     return sorted(found, key=lambda states: int(states[0]))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
@@ -79,6 +79,6 @@ def delivered(solution: AverageSolution, throw: bool, tol: float) -> AverageSolu
     return solution
 
 
-def of_no_use(error: ImproperModel) -> Any:
+def of_no_use(error: ImproperModel) -> NoReturn:
     """Where floats cannot evaluate a policy no solver has an answer."""
     raise NotConverged(f"a policy met on the way has no gain in floats: {error}") from error

@@ -9,6 +9,7 @@ import pytest
 from scipy.sparse import csr_array
 
 from tabular import ImproperModel, ModelError, stationary_distribution
+from tabular._chain_iteration import iterated
 from tabular.markov_chains import (
     chain_gain_bias,
     deviation_matrix,
@@ -71,6 +72,23 @@ def test_formulas_over_ops_agree_in_every_arithmetic(seed: int, S: int, sparse: 
         np.testing.assert_allclose(law, stationary_distribution(P), atol=1e-13)
         gain = ops.midpoint(average.unichain_gain(ops, ops.distribution(P), ops.array(r, 1)))
         np.testing.assert_allclose(gain, expected.gain[0], atol=1e-12)
+
+
+@pytest.mark.parametrize(("seed", "S", "sparse"), CASES[::3])
+def test_iteration_finds_the_same(seed: int, S: int, sparse: float) -> None:
+    P = random_chain(seed, S, sparse)
+    r = np.random.default_rng(seed).normal(size=S)
+    label = np.full(S, -1)
+    for k, states in enumerate(recurrent_classes(P)):
+        label[states] = k
+    found = iterated(csr_array(P), r, label)
+    assert found is not None
+    np.testing.assert_allclose(found, chain_gain_bias(P, r), atol=1e-10)
+
+
+def test_iteration_gives_up_on_slow_chains() -> None:
+    P = np.array([[1 - 1e-6, 1e-6], [2e-6, 1 - 2e-6]])
+    assert iterated(csr_array(P), np.array([1.0, 0.0]), np.zeros(2, dtype=int)) is None
 
 
 def test_structure_of_a_batch_is_that_of_its_members() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import linprog
+from scipy.sparse import csr_array
 
 from tabular import (
     MDP,
@@ -24,6 +25,7 @@ from tabular import (
     relative_value_iteration,
 )
 from tabular.instances import garnet_sparse
+from tabular.operators import transition_matrix
 from tabular.planning import AVERAGE_SOLVERS
 
 SOLVERS = list(AVERAGE_SOLVERS)
@@ -171,6 +173,49 @@ def test_larger_sparse_models_and_the_choice_of_method() -> None:
     np.testing.assert_allclose(one.gain, two.gain, atol=1e-8)
     assert "equations are cheap" in average_reward(mdp).why
     assert average_reward(mdp, "relative_value_iteration").why == "asked for by name"
+
+
+def test_twenty_thousand_states_take_a_second_or_two() -> None:
+    """Evaluating the policy by factorisation would take minutes and gigabytes."""
+    sol = average_reward(garnet_sparse(0, 20_000, 3, 4))
+    assert sol.method == "relative value iteration" and sol.error_bound < 1e-9
+    P, r = transition_matrix(garnet_sparse(0, 20_000, 3, 4), sol.pi), sol.info["recurrent_classes"]
+    drift = np.bincount(np.repeat(np.arange(20_000), np.diff(P.indptr)), weights=P.data * sol.bias[P.indices])
+    reward = garnet_sparse(0, 20_000, 3, 4).rewards[np.arange(20_000), sol.pi.argmax(axis=1)]
+    np.testing.assert_allclose(reward + drift, sol.gain + sol.bias, atol=1e-9)
+    assert r == 1
+
+
+@pytest.mark.parametrize("method", SOLVERS)
+@pytest.mark.parametrize("size", [1e-290, 1e-30, 1e30, 1e290])
+def test_rewards_of_any_size(method: str, size: float) -> None:
+    mdp = random_model(5)
+    scaled = MDP(mdp.P, mdp.R * size, 0.9)
+    sol = average_reward(scaled, method)
+    np.testing.assert_allclose(sol.gain / size, average_reward(mdp).gain, atol=1e-8)
+    assert sol.status is Status.CONVERGED
+
+
+def test_dense_and_sparse_are_the_same() -> None:
+    for seed in range(10):
+        mdp = random_model(seed)
+        for method in SOLVERS:
+            one, two = (average_reward(m, method) for m in (mdp, mdp.to_sparse()))
+            np.testing.assert_allclose(one.gain, two.gain, atol=1e-9)
+
+
+def test_many_rooms_are_solved_at_once() -> None:
+    """A thousand rooms that nobody leaves, of two states each."""
+    rng = np.random.default_rng(0)
+    n = 1000
+    P = csr_array(
+        (np.ones(4 * n), (np.arange(4 * n), np.repeat(np.arange(2 * n) // 2 * 2, 2) + np.tile([0, 1], 2 * n)))
+    )
+    R = rng.integers(0, 9, (2 * n, 2)).astype(float)
+    stay = R[0::2, 0], R[1::2, 1]
+    best = np.max([*stay, (R[0::2, 1] + R[1::2, 0]) / 2], axis=0)
+    for method in SOLVERS:
+        np.testing.assert_allclose(average_reward(MDP(P, R, 0.5), method).gain[::2], best, atol=1e-8)
 
 
 def test_all_rewards_zero() -> None:
