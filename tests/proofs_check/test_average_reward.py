@@ -74,3 +74,10 @@ def test_the_samples_that_a_lazy_chain_needs_are_those_of_experiments() -> None:
 
 def test_all_deterministic_policies_are_there() -> None:
     assert len({p.tobytes() for p in average.deterministic_policies(3, 2)}) == 8
+
+
+def test_the_mean_error_is_that_of_experiments() -> None:
+    ops, n = NumpyOps(), 24
+    a, b = np.random.default_rng(2).binomial(n, 0.5, (2, 200_000))
+    found = float(average_reward_samples._mean_error(ops, n).data)
+    assert found == pytest.approx(float(np.abs(b / (a + b) - 0.5).mean()), rel=0.02)

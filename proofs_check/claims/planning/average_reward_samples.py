@@ -2,6 +2,8 @@ r"""Optimal sample complexity for average reward MDPs, part 2: what is sampled, 
 
 from __future__ import annotations
 
+from fractions import Fraction
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -133,6 +135,48 @@ def samples_needed_squared(ops: Any, m: Any, pi: Any) -> Scaling:
 @twin(samples_needed, why="its square root")
 def samples_needed_root(ops: Any, m: Any, pi: Any) -> Scaling:
     return Scaling(SLOW, _needed(ops, m, pi), 0.4, 0.6)
+
+
+DRAWN = [8, 12, 16, 24, 32, 48, 64]
+
+
+def _binomial(n: int) -> tuple[list[int], Fraction]:
+    """How many of the 2^n outcomes of n fair coins have i heads, for each i, and the weight of an outcome."""
+    return [comb(n, i) for i in range(n + 1)], Fraction(1, 2**n)
+
+
+def _mean_error(ops: Any, n: int) -> Any:
+    """Mean of ``|b / (a + b) - 1/2|`` for two independent binomial numbers of n fair coins; 1/2 where both are zero."""
+    counts, weight = _binomial(n)
+    law, k = weight * ops.array(counts, 1), ops.array(list(range(n + 1)), 1)
+    both = k[:, None] + k[None, :]
+    off = ops.abs(k[None, :] - k[:, None]) / (2 * ops.maximum(both, Fraction(1, 2)))
+    return ops.dot(law, ops.dot(off, law[None, :])) + Fraction(1, 2 ** (2 * n + 1))
+
+
+@claim(
+    id="average_reward.C5d",
+    family=families.switching(),
+    draws={},
+    assumptions=(no_endings,),
+    source=PAPER + ", on the authors' hard chain",
+    kind="rate",
+    instances=(),
+)
+def error_of_samples(ops: Any, m: Any) -> Scaling:
+    r"""E|\hat\alpha_n - 1/2| is of the order of n^{-1/2} for the authors' chain at p = 1/2, whose rows are each estimated from n
+    draws, \hat\alpha_n being the average reward of the empirical chain.
+
+    Proof: with a and b of n draws leaving the two states :math:`\hat\alpha = b / (a + b)`, whose error is :math:`(b - a) / (2 (a +
+    b))`, where :math:`b - a` is of the order of the root of n and :math:`a + b` near n. Computed exactly, as a sum over both
+    numbers; of the instance only the chain's form is used.
+    """
+    return Scaling(DRAWN, [_mean_error(ops, n) for n in DRAWN], -0.55, -0.45)
+
+
+@twin(error_of_samples, why="the slope -1/3 of a bound with epsilon cubed, as in Jin and Sidford 2021")
+def error_of_samples_cubed(ops: Any, m: Any) -> Scaling:
+    return Scaling(DRAWN, [_mean_error(ops, n) for n in DRAWN], -0.38, -0.28)
 
 
 GRID, RISK, FAR = 2.0**30, 1 / 8, 2.0**40
