@@ -92,6 +92,8 @@ def mixing_time(P: Any, distance: float = 0.25) -> float:
 def t_minorize(mdp: MDP) -> MinorizationBounds:
     """The largest minorisation time over the deterministic policies of a model without endings.
 
+    Policies that randomise may take a little longer: their powers mix products of different deterministic chains.
+
     Exact (up to rounding) where there are at most ``ENUMERATED`` of them. Else the upper bound takes the worst action in
     each step and for each target, ``u_m(s, t) = min_a sum_x P(x | s, a) u_{m-1}(x, t)``, so that ``p_m >= sum_t min_s
     u_m(s, t)`` for every policy; the lower bound is the largest of the policies that minimise one such target.

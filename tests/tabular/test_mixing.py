@@ -67,6 +67,14 @@ def test_the_time_of_a_model_is_the_largest_of_its_policies() -> None:
             assert minorization_time(mdp.P[np.arange(3), found.actions]) == pytest.approx(found.upper)
 
 
+def test_a_policy_that_randomises_may_take_longer() -> None:
+    """Products of different deterministic chains share less than powers of each of them."""
+    w = [[[0, 2, 1], [1, 2, 0]], [[1, 1, 1], [0, 0, 1]], [[1, 1, 1], [2, 2, 2]]]
+    mdp = MDP.from_weights(w, np.zeros((3, 2)), 0.5)
+    pi = np.array([[0.535, 0.465], [0.083, 0.917], [0.375, 0.625]])
+    assert minorization_time((pi[..., None] * mdp.P).sum(axis=1)) > 1.05 * t_minorize(mdp).upper
+
+
 def test_masked_actions_are_no_policies() -> None:
     P = np.array([[[0.5, 0.5], [0.0, 0.0]], [[0.5, 0.5], [0.5, 0.5]]])
     mdp = MDP(P, [[0, -np.inf], [0, 0]], 0.5)
