@@ -53,7 +53,7 @@ def exact_average_reward(mdp: MDP, pi0: Any = None) -> ExactAverage:
     k = 0
     while True:
         k += 1
-        g, h = evaluate_exactly(ops, m, actions)
+        g, h = gain_bias_of(ops, m, actions)
         later = ops.expect(m.P, g).data - g.data[:, None]
         value = ops.q_backup(m, h).data - (g.data + h.data)[:, None]
         new = actions.copy()
@@ -68,7 +68,7 @@ def exact_average_reward(mdp: MDP, pi0: Any = None) -> ExactAverage:
         actions = new
 
 
-def evaluate_exactly(ops: Any, m: Any, actions: np.ndarray) -> tuple[Any, Any]:
+def gain_bias_of(ops: Any, m: Any, actions: np.ndarray) -> tuple[Any, Any]:
     """Gain and bias of a deterministic policy (S,), as values of ``ops``: any arithmetic of one model."""
     from tabular.reference import average
 

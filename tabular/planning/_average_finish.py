@@ -7,6 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from tabular._backups import Backups
+from tabular._resolvent import SUMS_ONLY
 from tabular.certificates.doubled import down, up
 from tabular.errors import ImproperModel, NotConverged
 from tabular.markov_chains import gain_bias
@@ -48,6 +49,8 @@ def finish(
         "g - g^pi": Certificate("g - g^pi", "componentwise", down(g - policy_high), up(g - policy_low), REFERENCE),
         "max(g* - g^pi)": Certificate("max(g* - g^pi)", "sup", 0.0, gap, REFERENCE),
     }
+    if model.S <= SUMS_ONLY:
+        found["h - h^pi"] = bias_certificate(model, actions, bias)
     info = {"end_components": parts.number, "recurrent_classes": classes.number}
     solution = AverageSolution(g, bias, pi, found, status, iterations, method, why, info)
     if solution.error_bound <= tol * reward_scale(b):
@@ -55,6 +58,17 @@ def finish(
     elif status is Status.CONVERGED:
         status = Status.ROUNDING_FLOOR if np.isfinite(solution.error_bound) else Status.UNCERTIFIED
     return AverageSolution(g, bias, pi, found, status, iterations, method, why, info)
+
+
+def bias_certificate(model: MDP, actions: np.ndarray, bias: np.ndarray) -> Certificate:
+    """The distance of a bias (S,) from that of the policy, by verified linear systems; infinite where these fail."""
+    from tabular.certificates.exact_gain import gain_bias_of
+    from tabular.reference.enclosure_ops import EnclosureOps
+
+    ops = EnclosureOps()
+    low, high = ops.bounds(gain_bias_of(ops, ops.model(model), actions)[1])
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
+    return Certificate("h - h^pi", "componentwise", down(bias - high), up(bias - low), "Rump 2010; Puterman 1994, 8.2")
 
 
 def reward_scale(b: Backups) -> float:

@@ -24,9 +24,11 @@ from tabular import (
     policy_iteration,
     relative_value_iteration,
 )
+from tabular.certificates.exact_gain import gain_bias_of
 from tabular.instances import garnet_sparse
 from tabular.operators import transition_matrix
 from tabular.planning import AVERAGE_SOLVERS
+from tabular.reference import RationalOps
 
 SOLVERS = list(AVERAGE_SOLVERS)
 
@@ -100,6 +102,19 @@ def test_exact_answers_solve_the_optimality_equations(seed: int) -> None:
         assert max(value.values()) == g[s] + h[s] == value[int(found.pi[s])]
     for method in SOLVERS:
         check_certificates(average_reward(mdp, method), g)
+
+
+@pytest.mark.parametrize("seed", range(60, 75))
+def test_biases_are_within_their_certificates(seed: int) -> None:
+    mdp = random_model(seed, exact=bool(seed % 2))
+    for method in SOLVERS:
+        sol = average_reward(mdp, method)
+        ops = RationalOps()
+        bias = ops.fractions(gain_bias_of(ops, ops.model(mdp), sol.pi.argmax(axis=1))[1])
+        c = sol.certificates["h - h^pi"]
+        for low, h, true, high in zip(c.lower, sol.bias, bias, c.upper, strict=True):
+            assert F(low) <= F(h) - true <= F(high)
+        assert sol.bias_bound < 1e-10
 
 
 def test_gains_that_differ_between_states() -> None:
