@@ -53,7 +53,9 @@ def finish(
         found["h - h^pi"] = bias_certificate(model, actions, bias)
     info = {"end_components": parts.number, "recurrent_classes": classes.number}
     solution = AverageSolution(g, bias, pi, found, status, iterations, method, why, info)
-    if solution.error_bound <= tol * reward_scale(b):
+    if not (np.isfinite(g).all() and np.isfinite(bias).all()):
+        status = Status.NONFINITE
+    elif solution.error_bound <= tol * reward_scale(b):
         status = Status.CONVERGED
     elif status is Status.CONVERGED:
         status = Status.ROUNDING_FLOOR if np.isfinite(solution.error_bound) else Status.UNCERTIFIED
@@ -83,7 +85,7 @@ def of_policy(b: Backups, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def delivered(solution: AverageSolution, throw: bool, tol: float) -> AverageSolution:
     """The solution, or NotConverged with it."""
-    if throw and solution.status is Status.MAX_ITER:
+    if throw and solution.status in (Status.MAX_ITER, Status.NONFINITE):
         raise NotConverged(
             f"{solution.method}: {solution.status.value} after {solution.iterations} iterations; the gain is within "
             f"{solution.error_bound:.3g}, and {tol:g} of the largest reward was asked for. throw=False returns what "

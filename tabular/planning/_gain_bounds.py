@@ -82,6 +82,7 @@ def component_bounds(model: MDP, h: np.ndarray, parts: Components) -> tuple[np.n
     ptr = np.concatenate([[0], np.cumsum(np.diff(P.indptr)[pairs])])
     inside = Component(model.S, src, ptr, P.indices[entry], P.data[entry], model.rewards.ravel()[pairs])
     low, high = drift_bounds(inside, h)
+    low, high = np.where(np.isnan(low), -np.inf, low), np.where(np.isnan(high), np.inf, high)
     best = np.full(model.S, -np.inf)
     np.maximum.at(best, src, low)
     lower, upper = np.full(parts.number, np.inf), np.full(parts.number, -np.inf)
@@ -95,6 +96,9 @@ def reached(model: MDP, allowed: np.ndarray, parts: Components, worth: np.ndarra
     if parts.number == 1 or (worth == worth[0]).all():
         level = np.full(model.S, worth[0])
         return Reached(level, level, None)
+    if not np.isfinite(worth).all():
+        nothing = np.full(model.S, np.inf)
+        return Reached(-nothing, nothing, None)
     from tabular.planning._solve import solve
 
     size = max(float(np.ptp(worth)), float(np.abs(worth).max()) * 2.0**-40)

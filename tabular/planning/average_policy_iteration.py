@@ -26,6 +26,7 @@ from tabular.planning.average_solution import AverageSolution
 from tabular.solution import Status
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the status says it
 def average_policy_iteration(
     mdp: MDP, *, tol: float = TOL, max_iter: int = 1_000, pi0: Any = None, throw: bool = True, why: str = ""
 ) -> AverageSolution:

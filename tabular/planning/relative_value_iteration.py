@@ -29,6 +29,7 @@ PATIENCE = 64
 """Iterations without a smaller span, and that of the size of rounding, before this is called the floor."""
 
 
+@np.errstate(over="ignore", invalid="ignore")  # the status says it
 def relative_value_iteration(
     mdp: MDP,
     *,
@@ -86,6 +87,8 @@ def _loop(
         d = (b.backup(h)[1] - h)[states]
         low, high = np.minimum.reduceat(d, start), np.maximum.reduceat(d, start)
         span = float((high - low).max())
+        if not np.isfinite(span):
+            return np.zeros(model.S), Status.NONFINITE, k
         if span <= 0.25 * tol * scale:
             return h, Status.CONVERGED, k
         stale = 0 if span < best else stale + 1

@@ -56,16 +56,14 @@ def gain_bias(ops: Any, P: Value, r: Value, classes: Structure) -> tuple[Value, 
 
 def unichain_gain(ops: Any, P: Value, r: Value) -> Value:
     """The gain, a scalar, of a chain with one recurrent class, whichever it is."""
-    first = ops.array(np.eye(P.shape[0])[:1].repeat(P.shape[0], axis=0), 2)
-    return ops.solve(ops.identity(P.shape[0]) - P + first, r)[0]
+    eye = ops.identity(P.shape[0])
+    return ops.solve(eye - P + eye[:1], r)[0]
 
 
 def stationary(ops: Any, P: Value) -> Value:
     """The stationary law (S,) of a chain with one recurrent class."""
-    S = P.shape[0]
-    first = np.eye(S)[0]
-    matrix = ops.identity(S) - P + ops.array(np.tile(first, (S, 1)), 2)
-    return ops.solve(ops.transpose(matrix), ops.array(first, 1))
+    eye = ops.identity(P.shape[0])
+    return ops.solve(ops.transpose(eye - P + eye[:1]), eye[0])
 
 
 def product_of(ops: Any, A: Value, B: Value) -> Value:

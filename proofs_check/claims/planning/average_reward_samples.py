@@ -108,23 +108,13 @@ def samples_needed(ops: Any, m: Any, pi: Any) -> Scaling:
 
 def _needed(ops: Any, m: Any, pi: Any) -> list[Any]:
     P, _ = chain_of(ops, m, pi)
-    r = ops.array(np_first(m.S), 1)  # one state pays: rewards that are equal everywhere would leave nothing to estimate
+    eye = ops.identity(m.S)
+    r = eye[0]  # one state pays: rewards that are equal everywhere would leave nothing to estimate
     eta = average.stationary(ops, P)
-    first = ops.array(np_first_rows(m.S), 2)
-    h = ops.solve(ops.identity(m.S) - P + first, r - ops.dot(eta, r))
+    h = ops.solve(eye - P + eye[:1], r - ops.dot(eta, r))
     drift = ops.dot(P, h[None, :] - h[:, None])
     spread = ops.dot(P, (h[None, :] - h[:, None]) ** 2)
     return [ops.dot(eta * eta, x * spread - drift * drift) for x in SLOW]
-
-
-def np_first(S: int) -> np.ndarray:
-    """The first unit vector."""
-    return np.eye(S)[0]
-
-
-def np_first_rows(S: int) -> np.ndarray:
-    """The first unit vector in each row."""
-    return np.tile(np.eye(S)[0], (S, 1))
 
 
 @twin(samples_needed, why="the square of the minorisation time, as in Jin and Sidford 2020")

@@ -211,6 +211,15 @@ def test_rewards_of_any_size(method: str, size: float) -> None:
     assert sol.status is Status.CONVERGED
 
 
+@pytest.mark.parametrize("method", SOLVERS)
+def test_rewards_at_the_end_of_the_range_are_no_certificates_of_anything(method: str) -> None:
+    big = 1.7e308
+    mdp = MDP([[[0.9, 0.1], [0, 1]], [[0.5, 0.5], [1e-3, 0.999]]], [[big, -big], [-big, big]], 0.9)
+    sol = average_reward(mdp, method, throw=False)
+    c = sol.certificates["g - g*"]
+    assert not np.isnan(sol.error_bound) and (c.lower <= 0).all() and (c.upper >= 0).all()
+
+
 def test_dense_and_sparse_are_the_same() -> None:
     for seed in range(10):
         mdp = random_model(seed)
