@@ -39,6 +39,16 @@ _HOME = {
     "policy_iteration": "planning",
     "value_iteration": "planning",
     "exact_policy_iteration": "certificates",
+    "AverageSolution": "planning",
+    "average_policy_iteration": "planning",
+    "average_reward": "planning",
+    "evaluate_average": "planning",
+    "relative_value_iteration": "planning",
+    "exact_average_reward": "certificates",
+    "minorization_time": "mixing",
+    "mixing_time": "mixing",
+    "t_minorize": "mixing",
+    "stationary_distribution": "markov_chains",
 }
 
 __all__ = sorted(_HOME)

@@ -12,10 +12,12 @@ import importlib
 from typing import Any
 
 _HOME = {
+    "ExactAverage": "exact_gain",
     "ExactSolution": "exact",
     "certify": "float_bounds",
     "certify_finite": "finite",
     "certify_total": "total",
+    "exact_average_reward": "exact_gain",
     "exact_backward_induction": "finite",
     "exact_policy_iteration": "exact",
     "model_error": "lift",

@@ -4,6 +4,7 @@
 same for ever.
 """
 
+from tabular.instances.average import impatience, resets, switching
 from tabular.instances.bandits import bandits
 from tabular.instances.chains import chain
 from tabular.instances.extremal import hidden_path, self_loops, switches, two_armed, wrong_turns
@@ -31,6 +32,7 @@ __all__ = [
     "garnet_sparse",
     "gridworld",
     "hidden_path",
+    "impatience",
     "mixed",
     "near_decomposable",
     "proper",
@@ -39,8 +41,10 @@ __all__ = [
     "random_masks_endings",
     "raw_integers",
     "render",
+    "resets",
     "self_loops",
     "switches",
+    "switching",
     "two_armed",
     "wrong_turns",
 ]

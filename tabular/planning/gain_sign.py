@@ -76,8 +76,8 @@ def _value_iteration(c: Component, decided: Callable[[np.ndarray], bool], steps:
     return decided(h)
 
 
-def _bounds(c: Component, h: np.ndarray) -> tuple[float, float]:
-    """Bounds of the gain of the exact model, with every rounding."""
+def drift_bounds(c: Component, h: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds of ``R + P h - h`` of each pair of the exact model, with every rounding."""
     eps, tiny = np.finfo(float).eps, np.finfo(float).tiny
     owner = np.repeat(np.arange(len(c.r)), np.diff(c.ptr))
     step = h[c.dst] - h[c.src[owner]]
@@ -87,8 +87,14 @@ def _bounds(c: Component, h: np.ndarray) -> tuple[float, float]:
     # At most len + 16 roundings (data, differences, products, sums, quotient), each within eps / 2 of size.
     error = (np.diff(c.ptr) + 16) * eps * size + tiny * (1 + np.abs(step).max())
     d = c.r + drift
+    return d - error, d + error
+
+
+def _bounds(c: Component, h: np.ndarray) -> tuple[float, float]:
+    """Bounds of the gain of the exact model, with every rounding."""
+    low, high = drift_bounds(c, h)
     start = np.searchsorted(c.src, np.arange(c.n))
-    return float(np.maximum.reduceat(d - error, start).min()), float((d + error).max())
+    return float(np.maximum.reduceat(low, start).min()), float(high.max())
 
 
 def _policy_iteration(
