@@ -41,7 +41,8 @@ def work_size(d):
 
 @kernel
 def project_row(lo, hi, indices, p, phi, psi, half, rank_tol, max_iter, z, work, q, lam, moments, dropped, direction):
-    """One row; returns status, iterations, KL(q || p) and the dual value -f, a lower bound of the least KL + penalty."""
+    """One row; returns status, iterations, KL(q || p) and the dual value -f, a lower bound of the least KL +
+    penalty."""
     d = psi.size
     for j in range(d):
         lam[j], direction[j], dropped[j] = 0.0, 0.0, False
@@ -60,7 +61,7 @@ def project_row(lo, hi, indices, p, phi, psi, half, rank_tol, max_iter, z, work,
         log_mass = tilt(lo, hi, p, z, nu, rank, q)
         slope(lo, hi, q, z, nu, rank, target, ridge, mean, grad)
         kl, dual, small = -log_mass, -log_mass, True
-        floor = 4.0 * EPS * spread(lo, hi, z, nu, rank)  # what rounding of the exponents does to q
+        floor = min(4.0 * EPS * spread(lo, hi, z, nu, rank), CLOSE)  # what rounding of the exponents does to q
         for k in range(rank):
             kl += nu[k] * mean[k]
             dual += nu[k] * target[k] - 0.5 * ridge[k] * nu[k] * nu[k]
@@ -110,7 +111,8 @@ def project_row(lo, hi, indices, p, phi, psi, half, rank_tol, max_iter, z, work,
 
 @kernel
 def longest(lo, hi, p, z, nu, step, grad, rank, target, ridge, dual, least, trial, q):
-    """The longest step of 1, 1/4, 1/16, ... that decreases f = -dual by a quarter of its slope, `least` if below that."""
+    """The longest step of 1, 1/4, 1/16, ... that decreases f = -dual by a quarter of its slope, `least` if below
+    that."""
     slope = 0.0
     for k in range(rank):
         slope += grad[k] * step[k]
@@ -129,7 +131,8 @@ def longest(lo, hi, p, z, nu, step, grad, rank, target, ridge, dual, least, tria
 
 @kernel
 def features(lo, hi, indices, phi, psi, half, rank_tol, z, scale, target, noise, ridge, T, dropped):
-    """Fill z[lo:hi, :rank], targets and their rounding. Returns the rank, and the first function whose moment contradicts."""
+    """Fill z[lo:hi, :rank], targets and their rounding. Returns the rank, and the first function whose moment
+    contradicts."""
     d, m, rank, stray = psi.size, hi - lo, 0, -1
     for j in range(d):
         centre, largest = 0.0, 0.0
@@ -230,7 +233,8 @@ def curvature(lo, hi, q, z, rank, mean, ridge, H):
 
 @kernel
 def newton(rank, H, grad, step):
-    """-H^-1 grad by Cholesky in place; pivots are kept above `FLOOR` of the trace, which slows a step and moves no optimum."""
+    """-H^-1 grad by Cholesky in place; pivots are kept above `FLOOR` of the trace, which slows a step and moves no
+    optimum."""
     trace = 0.0
     for j in range(rank):
         trace += H[j, j]
@@ -270,7 +274,8 @@ def spread(lo, hi, z, v, rank):
 
 @kernel
 def separates(lo, hi, z, nu, grad, rank, target, noise):
-    """1 where nu, -1 where -grad has its product with the targets above that with every feature, beyond rounding; else 0."""
+    """1 where nu, -1 where -grad has its product with the targets above that with every feature, beyond rounding;
+    else 0."""
     high, other, margin, second = -1e308, -1e308, 0.0, 0.0
     for k in range(rank):
         margin += 4.0 * abs(nu[k]) * noise[k]
@@ -341,12 +346,12 @@ def _project(
     kl,
     dual,
 ):
-    """Every row: buffers z (nnz, d), work (N, work_size(d)), q (nnz,), lam, moments, dropped, direction (N, d), the rest (N,)."""
+    """Every row: buffers z (nnz, d), work (N, work_size(d)), q (nnz,), lam, moments, dropped, direction (N, d), the
+    rest (N,)."""
     for i in prange(psi.shape[0]):
         status[i], steps[i], kl[i], dual[i] = project_row(
-            indptr[i], indptr[i + 1], indices, p, phi, psi[i], half, rank_tol, max_iter, z, work[i], q, lam[i], moments[i],
-            dropped[i], direction[i],
-        )  # fmt: skip
+            indptr[i], indptr[i + 1], indices, p, phi, psi[i], half, rank_tol, max_iter, z, work[i], q, lam[i],
+            moments[i], dropped[i], direction[i], )  # fmt: skip
 
 
 project, project_parallel = kernel(_project), kernel(_project, parallel=True)
