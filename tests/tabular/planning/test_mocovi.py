@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction as F
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from tabular.instances.absorbing_cliff import absorbing_cliff, garnet_of_states,
 from tabular.instances.garnet import garnet
 from tabular.moment_projection import InfeasibleMoments
 from tabular.planning.mocovi import corrected_model, mocovi, model_based, os_vi, vi
+from tabular.reference import RationalOps
 
 
 @pytest.fixture(scope="module")
@@ -144,3 +147,24 @@ def test_refusals():
     truth = MDP([[[0.5, 0.5]], [[0.0, 1.0]]], [[0.0], [1.0]], 0.5)
     with pytest.raises(InfeasibleMoments, match="row 0"):
         mocovi(truth, known)
+
+
+def test_operator_splitting_diverges_in_exact_arithmetic(cliff):
+    """No rounding is behind it: in rationals the 14th value is off by more than three times the first one's error."""
+    mdp, pi, models = cliff
+    ops = RationalOps()
+    P, P_hat = (ops.distribution(_exact_rows(x, pi), 2) for x in (mdp, models[1]))
+    reward = ops.array([F(x) for x in mdp.rewards[:, 0].tolist()], 1)
+    gamma, one = ops.constant(F(9, 10)), ops.identity(36)
+    V = ops.solve(one - gamma * P, reward)
+    W, sizes = reward * 0, []
+    for _ in range(14):
+        W = ops.solve(one - gamma * P_hat, reward + gamma * ops.dot(P - P_hat, W[None, :]))
+        sizes.append(ops.sum(ops.abs(V - W)))
+    assert ops.sign(sizes[-1] - 3 * sizes[0])[()] == 1
+    same([float(ops.midpoint(sizes[-1] / ops.sum(ops.abs(V))))], "3.30")
+
+
+def _exact_rows(mdp, pi):
+    e = mdp.exact()
+    return [[e.row(s, int(pi[s].argmax())).get(t, F(0)) for t in range(36)] for s in range(36)]
