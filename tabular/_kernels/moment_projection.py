@@ -56,12 +56,16 @@ def project_row(lo, hi, indices, p, phi, psi, half, rank_tol, max_iter, z, work,
         status = INFEASIBLE
     for k in range(rank):
         nu[k] = 0.0
+    least = 1.0
+    for e in range(lo, hi):
+        least = min(least, p[e])
+    most = -log(least)  # of any divergence: beyond it nu separates
     last, before = status == INFEASIBLE, 1e308
     while True:
-        log_mass = tilt(lo, hi, p, z, nu, rank, q)
+        log_mass, reach = tilt(lo, hi, p, z, nu, rank, q)
         slope(lo, hi, q, z, nu, rank, target, ridge, mean, grad)
         kl, dual, small = -log_mass, -log_mass, True
-        floor = min(4.0 * EPS * spread(lo, hi, z, nu, rank), CLOSE)  # what rounding of the exponents does to q
+        floor = min(4.0 * EPS * reach, CLOSE)  # what rounding of the exponents does to q
         for k in range(rank):
             kl += nu[k] * mean[k]
             dual += nu[k] * target[k] - 0.5 * ridge[k] * nu[k] * nu[k]
@@ -72,7 +76,7 @@ def project_row(lo, hi, indices, p, phi, psi, half, rank_tol, max_iter, z, work,
         if last or rank == 0:
             status = status if status == INFEASIBLE else CONVERGED
             break
-        if half == 0.0:
+        if half == 0.0 and (iterations % 8 == 0 or dual > most):
             side = separates(lo, hi, z, nu, grad, rank, target, noise)
             if side != 0:
                 for k in range(rank):
@@ -122,7 +126,7 @@ def longest(lo, hi, p, z, nu, step, grad, rank, target, ridge, dual, least, tria
         for k in range(rank):
             trial[k] = nu[k] + t * step[k]
             value += 0.5 * ridge[k] * trial[k] * trial[k] - target[k] * trial[k]
-        value += tilt(lo, hi, p, z, trial, rank, q)
+        value += tilt(lo, hi, p, z, trial, rank, q)[0]
         if value <= -dual + 0.25 * t * slope:
             return t
         t *= 0.25
@@ -131,21 +135,22 @@ def longest(lo, hi, p, z, nu, step, grad, rank, target, ridge, dual, least, tria
 
 @kernel
 def tilt(lo, hi, p, z, nu, rank, q):
-    """q = p exp(nu . z) / Z; returns log Z."""
-    top = -1e308
+    """q = p exp(nu . z) / Z; returns log Z and the range of nu . z."""
+    low, top = 1e308, -1e308
     for e in range(lo, hi):
         x = 0.0
         for k in range(rank):
             x += nu[k] * z[e, k]
         q[e] = x
-        top = max(top, x)
+        low, top = min(low, x), max(top, x)
     mass = 0.0
     for e in range(lo, hi):
         q[e] = p[e] * exp(q[e] - top)
         mass += q[e]
+    mass_inverse = 1.0 / mass
     for e in range(lo, hi):
-        q[e] /= mass
-    return top + log(mass)
+        q[e] *= mass_inverse
+    return top + log(mass), top - low
 
 
 @kernel
