@@ -264,6 +264,6 @@ def certify(result: MomentProjection) -> MomentCertificate:
         beyond = ops.dot(ops.transpose(full - targets[:, None]), (lift(result.direction) * scale)[None, :])
         margin = -ops.bounds(ops.max(beyond, where))[1]
         low, high = ops.bounds(found.lower)[0], ops.bounds(found.upper)[1]
-    known = np.isfinite(ratio)
+    known = np.isfinite(ratio) & (result.status != 1)
     ratio, high = np.where(known, ratio, np.inf), np.where(known, high, np.inf)
     return MomentCertificate(ratio, residual, low, high, np.where(result.status == 1, margin, -np.inf))

@@ -1,6 +1,7 @@
 """A cliff walk whose terminals pay for ever, models smoothed towards ignorance, and Garnets with rewards of states.
 
-Source: mocovi, section on experiments (its authors' environments); the smoothed models are theirs, too.
+Source: mocovi, section on experiments (its authors' environments); the smoothed models are theirs, too. Their maze is left out: its
+layout is not known here.
 """
 
 from __future__ import annotations

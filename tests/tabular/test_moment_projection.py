@@ -126,7 +126,8 @@ def test_contradicting_moments_of_collinear_functions_are_infeasible():
     wrong = T @ twice.T + np.array([0.0, 1.0])
     with pytest.raises(InfeasibleMoments, match=r"row 0 \(5 in all\)") as caught:
         project_moments(P, twice, wrong)
-    assert (caught.value.projection.certify().margin > 0).all()
+    proof = caught.value.projection.certify()
+    assert (proof.margin > 0).all() and np.isinf(proof.log_ratio).all() and np.isinf(proof.upper).all()
 
 
 def test_infeasible_moments_come_with_a_separating_direction():
