@@ -113,16 +113,19 @@ class GenerativeModel:
             kernel(self.indptr, self.indices, drawn, np.append(V, 0.0), int(n), out)
         return out.reshape(self.S, self.A)
 
-    def empirical(self, n: int, step: int = 0) -> MDP:
-        """The model with its transitions estimated from ``n`` draws of each pair: maximum likelihood, same rewards and discount."""
+    def empirical(self, n: int, step: int = 0, *, rewards: Any = None, gamma: Any = None) -> MDP:
+        """The model with its transitions estimated from ``n`` draws of each pair (maximum likelihood): dense, the same rewards
+        and discount, unless (S, A) ``rewards`` or another ``gamma`` are given.
+        """
         probability = self.counts(n, step) / n
         end = probability[..., self.S]
         return MDP(
             np.ascontiguousarray(probability[..., : self.S]),
-            np.where(self.mdp.mask, self.mdp.rewards, -np.inf),
-            self.mdp.gamma,
-            end=end if end.any() else None,
+            np.where(self.mdp.mask, self.mdp.rewards if rewards is None else rewards, -np.inf),
+            self.mdp.gamma if gamma is None else gamma,
+            end=end.copy() if end.any() else None,
             rho=self.mdp.rho,
+            name=self.mdp.name,
             renormalise=True,
         )
 

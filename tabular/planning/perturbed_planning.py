@@ -22,8 +22,8 @@ from tabular import _border as border
 from tabular import _validate as check
 from tabular._backups import Backups
 from tabular.errors import NotConverged
+from tabular.generative_model import GenerativeModel
 from tabular.mdp import MDP
-from tabular.planning._generative import GenerativeModel
 from tabular.planning._loops import howard_loop
 from tabular.solution import Run, Status
 
@@ -83,15 +83,15 @@ def perturbed_planning(mdp: MDP, gamma: float, zeta: float, n: int, seed: int) -
     border.positive(zeta, "zeta", "in units of reward", zero=True)
     border.count(n, "n")
     border.count(seed, "seed", 0)
-    counts = GenerativeModel(mdp, seed).counts(n, 0)
+    model = GenerativeModel(mdp, seed)
     noise = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(b"noise"))).random_raw(mdp.S * mdp.A)
     Z = zeta * ((noise >> np.uint64(11)) * 2.0**-53).reshape(mdp.S, mdp.A)
-    empirical = _empirical(mdp, counts, mdp.rewards + Z, discount, n)
+    empirical = model.empirical(n, rewards=mdp.rewards + Z, gamma=discount)
     b = Backups(empirical)
     found = howard_loop(b, np.zeros(mdp.S), b.q(np.zeros(mdp.S)).argmax(axis=1), MOST_POLICIES)
     if found.status is not Status.CONVERGED or found.actions is None:
         raise NotConverged(f"policy iteration on the empirical model: {found.status.value}")
-    result = {"actions": found.actions, "V": found.V, "Q": b.q(found.V), "R": empirical.R, "counts": counts}
+    result = {"actions": found.actions, "V": found.V, "Q": b.q(found.V), "R": empirical.R, "counts": model.counts(n)}
     info = {"gamma": discount, "zeta": zeta, "n": n, "samples": n * int(mdp.mask.sum())}
     return Run(result, seed=seed, info=info)
 
@@ -114,16 +114,3 @@ def average_reward_reduction(
         check.fail(f"R[{s}, {a}] is {model.rewards[s, a]:g}: the reduction takes rewards in [0, 1]")
     p = reduction_parameters(epsilon, t, mdp.S, mdp.A, delta=delta, c=c)
     return perturbed_planning(model, p.gamma, p.zeta, p.n, seed)
-
-
-def _empirical(mdp: MDP, counts: np.ndarray, R: np.ndarray, gamma: float, n: int) -> MDP:
-    """Frequencies as a model; unavailable pairs lead nowhere."""
-    from fractions import Fraction
-
-    mask = mdp.mask
-    out: MDP = MDP._trusted(
-        P=np.ascontiguousarray(counts[..., :-1]) / n, rewards=np.where(mask, R, 0.0), mask=mask, end=counts[..., -1] / n,
-        gamma=gamma, gamma_exact=Fraction(gamma), rho=None, exact=None, state_labels=None, action_labels=None,
-        name=mdp.name,
-    )  # fmt: skip
-    return out
