@@ -20,7 +20,6 @@ from proofs_check.jobs import Done, Job, run
 from proofs_check.mutants import StaleMutant
 from proofs_check.planted import Planted
 from proofs_check.progress import Monitor, shown
-from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import BUDGETS, instance
 from proofs_check.runner import verify as verify_claim
 from proofs_check.settle import Settler
@@ -79,16 +78,8 @@ class Outcome:
         return REFUTED if REFUTED in codes else UNDECIDED if UNDECIDED in codes else OK
 
     def kills(self, job: Job) -> int | None:
-        """How many mutants a claim kills; None where it met none."""
-        origin = str(job.file) if job.file else job.id.partition(".")[0]
-        met = [b for b in self.bites if b.of == origin or (not b.of and origin == FOUNDATIONS)]
-        return sum(job.id in b.killed_by for b in met) if met else None
-
-    @property
-    def toothless(self) -> list[str]:
-        """Claims that met mutants, as those do that came out true, and killed none."""
-        met = (d.job for d in self.done if d.verdict is not None and d.verdict.verdict in ("holds", "tight"))
-        return [job.id for job in met if self.kills(job) == 0]
+        """How many mutants a claim was the first to kill; None for none."""
+        return sum(job.id in b.killed_by for b in self.bites) or None
 
 
 def survives(b: Bite, *, whole: bool) -> list[str]:
@@ -174,7 +165,7 @@ def check(
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
         done = run(jobs, workers, store=store, fresh=fresh, monitor=monitor)
         computed, took = monitor.instances, time.monotonic() - monitor.began
-        storing.warn_unstored(monitor.unstored)
+        storing.warn_unstored(monitor.unstored if store is not None else 0)
         true = [
             d.job for d in done if d.verdict is not None and d.verdict.verdict in ("holds", "tight")
         ]  # a refuted claim kills nothing

@@ -39,17 +39,30 @@ class Seen:
 
 @dataclass(frozen=True)
 class Planted:
-    """A mutant, the claims that meet it, the paper or file that lists it (none: the engine), and whether kernels are compiled."""
+    """A mutant, the claims that meet it, the paper or file that lists it (none: the engine), and whether kernels are compiled.
+
+    ``first``: the first claim that notices it is enough.
+    """
 
     mutant: Mutant
     jobs: tuple[Job, ...]
     of: str = ""
     compiled: bool = False
+    first: bool = False
+
+    @property
+    def kernels_checked(self) -> bool:
+        """Whether it is for the check of kernel values to notice, which is one and the same in the run of every claim."""
+        return self.mutant.of_kernels or self.compiled
 
     @property
     def first_is_enough(self) -> bool:
-        """The check of kernel values is one and the same in the run of every claim."""
-        return self.mutant.of_kernels or self.compiled
+        return self.kernels_checked or self.first
+
+    @property
+    def glimpsed(self) -> tuple[int, ...]:
+        """How many families of each claim tell whether its sides move: 0 for all of them, none for kernels."""
+        return () if self.kernels_checked else (0,) if self.of else (1,)
 
     def decisive(self, seen: Mapping[str, Seen]) -> list[Job]:
         """The claims whose results count: all that were tried, or those up to the first that noticed."""
@@ -70,25 +83,38 @@ class Planted:
         return replace(self, jobs=tuple(job for job in self.jobs if job.id not in seen))
 
 
-def tried(plan: Planted) -> dict[str, Seen]:
-    """What the mutant does to each of its claims, by id. Spoils this process."""
+def sides(task: tuple[Job, int]) -> tuple[str, int, bytes]:
+    """A digest of a claim's sides on its first instances, in enclosures: of so many of its families, of all for 0."""
+    job, families = task
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return job.id, families, _glimpse(job.load(), families)
+
+
+def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, Seen]:
+    """What the mutant does to each of its claims, by id. Spoils this process. ``before`` has the ``sides`` that it finds.
+
+    Of a paper's mutant the claims' own sides are the canary, and one that moves none of a claim's cannot be refuted by it: the
+    budget of teeth is what was looked at.
+    """
     claims = [job.load() for job in plan.jobs]
     with tempfile.TemporaryDirectory(prefix="proofs-check-") as private, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mutant overflows and divides by zero as it likes
         started = time.perf_counter()
-        before, sides = _canary(plan), [_glimpse(plan, c) for c in claims]
+        canary = b"" if plan.of else _canary(plan)
         if plan.compiled:
             _compile_into(private)
         plant(plan.mutant)
-        moved = [_glimpse(plan, c) != old for c, old in zip(claims, sides, strict=True)]
-        changed = any(moved) if plan.of else _canary(plan) != before
+        changed = not plan.of and _canary(plan) != canary
         overhead = (time.perf_counter() - started) / len(claims)
         found: dict[str, Seen] = {}
-        for each, other in zip(claims, moved, strict=True):
+        for each in claims:
             started = time.perf_counter()
-            outcome = _outcome(plan, each) if changed else UNTRIED
+            moved = any(_glimpse(each, n) != before[each.id, n] for n in plan.glimpsed)
+            whole = plan.of and each.least <= TEETH.instances
+            outcome = _outcome(plan, each) if (moved if whole else changed or plan.of) else MISSED if whole else UNTRIED
             cost = Cost(mutants=overhead + time.perf_counter() - started)
-            found[each.id] = Seen(outcome, changed, other, cost)
+            found[each.id] = Seen(outcome, changed or (bool(plan.of) and moved), moved, cost)
             if plan.first_is_enough and outcome in NOTICED:
                 break
         return found
@@ -97,7 +123,7 @@ def tried(plan: Planted) -> dict[str, Seen]:
 def _outcome(plan: Planted, claim: Claim) -> str:
     instances, budget = _instances(plan)
     try:
-        found = runner.verify(replace(claim, instances=instances), budget, hunt=True, probed=plan.first_is_enough)
+        found = runner.verify(replace(claim, instances=instances), budget, hunt=True, probed=plan.kernels_checked)
     except KernelFault:
         return CHECKED
     except EngineFault:
@@ -123,20 +149,15 @@ def _compile_into(folder: str) -> None:
 
 
 def _canary(plan: Planted) -> bytes:
-    """What the engine says on fixed models; of a paper's mutant the claims' own sides are the canary."""
-    if plan.of:
-        return b""
+    """What the engine says on fixed models."""
     if plan.mutant.of_kernels:
         return kernel_mutants.canary(whole=not plan.compiled)
     return operator_mutants.canary()
 
 
-def _glimpse(plan: Planted, claim: Claim) -> bytes:
-    """A claim's sides on its first instances, in enclosures: of its first family, of all for a mutant of its paper."""
-    if plan.first_is_enough:
-        return b""
+def _glimpse(claim: Claim, families: int) -> bytes:
     h = hashlib.blake2b(digest_size=16)
-    for f in range(len(claim.family) if plan.of else 1):
+    for f in range(families or len(claim.family)):
         try:
             found = runner.glimpse(claim, f)
         except Exception as error:  # a mutant may break anything, and that is a change

@@ -114,7 +114,7 @@ def verdicts(outcome: Outcome, seconds: float) -> None:
         )
     console.print(table)
     if outcome.bites:
-        console.print(f"{bitten(outcome.bites)}; toothless: {', '.join(outcome.toothless) or 'none'}", soft_wrap=True)
+        console.print(bitten(outcome.bites), soft_wrap=True)
     for _, text in outcome.problems():
         console.print(Text(text, style="red"), soft_wrap=True)
     console.print(

@@ -21,7 +21,7 @@ from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.ledger import Cost, total
 from proofs_check.mutants import check, mutants_of
 from proofs_check.parts import PartWriter
-from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, tried
+from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
 from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import TEETH
 from proofs_check.store import Record, Store, key
@@ -77,15 +77,17 @@ def planted_falsehood() -> Claim:
 
 def plans(jobs: Sequence[Job], *, kernels: bool = True, every: bool = True) -> list[Planted]:
     """All mutants and the claims that each meets: a paper's (or a file's) its own, the engine's all of them, or, unless
-    ``every``, the foundations, which are about the engine's operators.
+    ``every``, the foundations, which are about the engine's operators. Unless ``every``, too, the first claim that notices a
+    mutant is enough.
 
     ``kernels``: those of the compiled loops among them, which are about the engine rather than the claims. Raises
     StaleMutant where one cannot be planted any more, before any work starts.
     """
     met = tuple(job for job in jobs if every or (job.paper is not None and job.paper[1] == FOUNDATIONS))
-    found = [Planted(m, met) for m in operator_mutants.MUTANTS] if met else []
+    first = not every
+    found = [Planted(m, met, first=first) for m in operator_mutants.MUTANTS] if met else []
     for of, own in _by_origin(jobs):
-        found += [Planted(m, own, of=of) for m in mutants_of(own[0].module())]
+        found += [Planted(m, own, of=of, first=first) for m in mutants_of(own[0].module())]
     if kernels and met:
         found += [Planted(m, met) for m in kernel_mutants.MUTANTS]
     for each in found:
@@ -170,9 +172,14 @@ def _bitten(
                     writer.append(_record(planted[i], job, seen[job.id], run.id).as_data())
         put(i, seen)
 
-    jit = "0" if planted[0].compiled else "1"
+    environment = ONE_THREAD | {"NUMBA_DISABLE_JIT": "0" if planted[0].compiled else "1"}
+    before: dict[tuple[str, int], bytes] = {}
+    looked = list(dict.fromkeys((job, n) for _, plan in tasks for job in plan.jobs for n in plan.glimpsed))
     try:
-        fan_out(_numbered, tasks, workers, took, ONE_THREAD | {"NUMBA_DISABLE_JIT": jit}, fresh=True)
+        fan_out(sides, looked, workers, lambda seen: before.update({seen[:2]: seen[2]}), environment)
+        wanted = [{(j.id, n): before[j.id, n] for j in plan.jobs for n in plan.glimpsed} for _, plan in tasks]
+        numbered = [(*task, own) for task, own in zip(tasks, wanted, strict=True)]
+        fan_out(_numbered, numbered, workers, took, environment, fresh=True)
     finally:
         if store is not None and run is not None and writer is not None:
             writer.close()
@@ -180,9 +187,9 @@ def _bitten(
     return [found[i] for i in range(len(planted))]
 
 
-def _numbered(task: tuple[int, Planted]) -> tuple[int, dict[str, Seen]]:
-    i, plan = task
-    return i, tried(plan)
+def _numbered(task: tuple[int, Planted, dict[tuple[str, int], bytes]]) -> tuple[int, dict[str, Seen]]:
+    i, plan, before = task
+    return i, tried(plan, before)
 
 
 def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:

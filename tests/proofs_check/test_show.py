@@ -278,21 +278,3 @@ def test_merging_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main(["merge", "--prune", "--into", str(tmp_path / "s")]) == USAGE
     assert "holds no store" in capsys.readouterr().err
     assert not (tmp_path / "s").exists()
-
-
-def test_toothless_are_true_claims_of_papers_that_kill_no_mutant(tmp_path: Path) -> None:
-    from proofs_check.commands import Outcome
-    from proofs_check.jobs import Done, Job
-    from proofs_check.runner import BUDGETS, verify
-    from proofs_check.teeth import Bite
-
-    claim = load_file(written(tmp_path, LOWER))[0]
-    true, false = verify(claim, BUDGETS["quick"]), verify(claim.twins[0], BUDGETS["quick"])
-
-    def done(name: str, verdict: Any, file: str | None = None) -> Done:
-        return Done(Job(name, None if file else ("planning", "a"), file, BUDGETS["quick"], 0), verdict, (), "", 0.0)
-
-    every = [done("a.C1", true), done("a.C2", true), done("a.C3", false), done("mine.C1", true, "mine.py")]
-    outcome = Outcome(every, [Bite("a bug", True, ("a.C1",), ())], False, false, {})
-    assert outcome.toothless == ["a.C2"]
-    assert [outcome.kills(d.job) for d in every] == [1, 0, 0, None]

@@ -119,7 +119,7 @@ from proofs_check.runner import BUDGETS
 if __name__ == "__main__":
     jobs = tuple(selection.jobs(["foundations.C1"], BUDGETS["quick"], 0))
     (mutant,) = (m for m in kernel_mutants.MUTANTS if m.name == sys.argv[1])
-    seen = planted.tried(planted.Planted(mutant, jobs, compiled=sys.argv[2] == "compiled"))
+    seen = planted.tried(planted.Planted(mutant, jobs, compiled=sys.argv[2] == "compiled"), {})
     print({job: (s.outcome, s.canary) for job, s in seen.items()})
 """
 
