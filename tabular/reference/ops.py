@@ -337,6 +337,8 @@ class Ops:
 
     def _tsallis_arguments(self, x: Value, w: Any, q: Any, weights: Value | None, where: Any) -> tuple[Any, ...]:
         """Data of ``x``, ``w``, the weights (or None) and ``q``, and a mask."""
+        if self.nbatch:  # of the shape of the batch, should a parameter alone be so
+            x = x + 0 * (self.constant(w) + self.constant(q))
         data, scale, mu, allow = self._gibbs_arguments(x, w, weights, where)
         return data, scale, mu, align(x, self.constant(q))[1], allow
 
