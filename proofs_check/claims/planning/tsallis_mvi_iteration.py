@@ -218,22 +218,22 @@ def without_bonus_absorbed(ops: Any, m: Any, Q: Any, tau: Any, q: Any) -> Identi
 
 
 NOISY = families.garnet(5, 3, successors=2, gamma=(0.75,))
-ROUNDS, NOISE, TAU, ALPHA = 24, 2.0, 0.25, 0.9
+ROUNDS, ALPHA = 24, 0.9
 
 
-def _earned(source: Any, rng: Any, q: float, alpha: float) -> np.ndarray:
+def _earned(source: Any, rng: Any, q: float, alpha: float, tau: float, noise: float) -> np.ndarray:
     """Mean over states of what the last policy of MVI(q) earns, without regulariser, on a scale from the worst to the best policy.
 
-    Errors are uniform in [-NOISE, NOISE], and the same for every ``q`` and ``alpha``.
+    Errors are uniform in [-noise, noise], and the same for every ``q``, ``alpha`` and ``tau``.
     """
     ops = NumpyOps(*rng.batch)
     m = ops.model(source)
-    errors = NOISE * (2.0 * rng.uniform("errors", ROUNDS, source.S, source.A) - 1.0) * source.mask[..., None, :, :]
+    errors = noise * (2.0 * rng.uniform("errors", ROUNDS, source.S, source.A) - 1.0) * source.mask[..., None, :, :]
     Q = Value(ops, np.zeros(source.mask.shape), 2)
     for k in range(ROUNDS):
-        step = mvi_step(ops, m, Q, mvi_policy(ops, m, Q, TAU, q), TAU, q, alpha)
+        step = mvi_step(ops, m, Q, mvi_policy(ops, m, Q, tau, q), tau, q, alpha)
         Q = step + Value(ops, errors[..., k, :, :], 2)
-    value = ops.evaluate(m, mvi_policy(ops, m, Q, TAU, q)).data.mean(axis=-1)
+    value = ops.evaluate(m, mvi_policy(ops, m, Q, tau, q)).data.mean(axis=-1)
     best = worst = Value(ops, np.zeros(source.mask.shape[:-1]), 1)
     for _ in range(SWEEPS):
         best = ops.backup(m, best)
@@ -247,31 +247,32 @@ ONE = 1.0 + 2.0**-30  # the range of what is earned, and the rounding of both
 
 
 @claim(id="tsallis_mvi.C10", family=NOISY, draws={"rng": streams}, source=ZHU + " (own experiment)", kind="comparison")
-def averaging_errors(ops: Any, m: Any, rng: Any) -> Comparison:
-    r"""With errors uniform in [-2, 2] added to each Q the policy of MVI(2) after 24 steps at \tau = 1/4 earns more with
+def with_and_without_bonus(ops: Any, m: Any, rng: Any) -> Comparison:
+    r"""With errors uniform in [-1, 1] added to each Q the policy of MVI(2) after 24 steps at \tau = 1 earns more with
     \alpha = 0.9 than with \alpha = 0, on average over the family.
 
-    Open: no bound on how errors accumulate is known for q > 1. At q = 1 weighted sums of past action values average them;
-    here the sums have product terms, and the bonus is bounded, :math:`L_2 \ge -1`.
+    Open: no bound on how errors accumulate is known for q > 1. Not all of it is their averaging: the term makes policies
+    greedier as well, and without errors earns some 0.06 more on this scale.
     """
-    return Comparison(_earned(m.source, rng, 2.0, ALPHA), _earned(m.source, rng, 2.0, 0.0), ONE)
+    return Comparison(_earned(m.source, rng, 2.0, ALPHA, 1.0, 1.0), _earned(m.source, rng, 2.0, 0.0, 1.0, 1.0), ONE)
 
 
-@twin(averaging_errors, why="more than MVI(1) earns with it, where errors are averaged")
-def averaging_as_at_index_one(ops: Any, m: Any, rng: Any) -> Comparison:
-    return Comparison(_earned(m.source, rng, 2.0, ALPHA), _earned(m.source, rng, 1.0, ALPHA), ONE)
+@twin(with_and_without_bonus, why="the wrong way round, at tau = 4, where the difference is largest")
+def better_without_bonus(ops: Any, m: Any, rng: Any) -> Comparison:
+    return Comparison(_earned(m.source, rng, 2.0, 0.0, 4.0, 1.0), _earned(m.source, rng, 2.0, ALPHA, 4.0, 1.0), ONE)
 
 
 @claim(id="tsallis_mvi.C11", family=NOISY, draws={"rng": streams}, source=ZHU + " (own experiment)", kind="comparison")
 def index_one_is_robuster(ops: Any, m: Any, rng: Any) -> Comparison:
-    r"""In the same experiment, \alpha = 0.9, the policy of MVI(1) earns more than that of MVI(2).
+    r"""With errors uniform in [-2, 2] added to each Q, \tau = 1/4 and \alpha = 0.9, the policy of MVI(1) after 24 steps earns
+    more than that of MVI(2), on average over the family.
 
-    Open: as C10. Without errors the two earn the same to three digits, so that it is the errors that cost MVI(2) a third
-    of it.
+    Open: as C10. Without errors the two earn the same to two digits, so that errors make the difference: at q = 1 weighted
+    sums of past action values average them; at q = 2 sums have product terms, and the bonus is bounded, :math:`L_2 \ge -1`.
     """
-    return Comparison(_earned(m.source, rng, 1.0, ALPHA), _earned(m.source, rng, 2.0, ALPHA), ONE)
+    return Comparison(_earned(m.source, rng, 1.0, ALPHA, 0.25, 2.0), _earned(m.source, rng, 2.0, ALPHA, 0.25, 2.0), ONE)
 
 
 @twin(index_one_is_robuster, why="the wrong way round")
 def index_two_is_robuster(ops: Any, m: Any, rng: Any) -> Comparison:
-    return Comparison(_earned(m.source, rng, 2.0, ALPHA), _earned(m.source, rng, 1.0, ALPHA), ONE)
+    return Comparison(_earned(m.source, rng, 2.0, ALPHA, 0.25, 2.0), _earned(m.source, rng, 1.0, ALPHA, 0.25, 2.0), ONE)
