@@ -28,6 +28,8 @@ def exp_parts(y, c):
     b = 1.0 + c * y
     if not b > 0.0:
         return (0.0, -1.0, 0.0) if c > 0.0 else (inf, inf, 0.0)
+    if b == inf:  # c < 0, and a quotient overflowed
+        return 0.0, -1.0, b
     if c == 1.0:
         return b, y, b
     if c == 0.5:

@@ -154,6 +154,11 @@ class Row:
         return nu, (abs(high - nu)).max(abs(nu - low)).upper()
 
 
+def _more(t: Any, less: Any, v: Any) -> Any:
+    """``t^q - 1`` from ``t``, ``t - 1`` and ``v = c y``: ``t (1 + v) - 1``, or ``t - 1 + t v`` where that cancels."""
+    return less + t * v if v > -0.5 else t * (1 + v) - 1
+
+
 def _alone(row: Any) -> bool:
     """Whether there is no choice."""
     return len(row.x) == 1 and (row.mu is None or bool(row.mu[0] == 1))
@@ -167,8 +172,8 @@ def energy(ops: Any, row: Any, q: Any, precision: int, near: float) -> Any:
     hardest = reduce(lambda u, v: u.max(v), row.x)
     if row.w == 0 or not all(v.is_finite() for v in row.x) or _alone(row):
         return hardest
-    sign, least = (-1, ops._arb(len(row.x))) if row.mu is None else (1, reduce(lambda u, v: u.min(v), row.mu))
-    slope = -sign * log_c(1 / least, q - 1)
+    least = ops._arb(len(row.x)) if row.mu is None else reduce(lambda u, v: u.min(v), row.mu)
+    slope = -log_c(1 / least, q - 1)
     if not row.w > 0:
         high = row.w.upper()
         return hardest + (ops._arb(0).union(high * slope) if high >= 0 else ops._nan)
@@ -176,7 +181,7 @@ def energy(ops: Any, row: Any, q: Any, precision: int, near: float) -> Any:
     found = Row(ops, at, q, precision, near, wide=False)
     nu, delta = found.root()
     pairs, N, _ = found.sums(nu, found.z)
-    more = [p[1] + found.c * p[0] * (v - nu) / q for p, v in zip(pairs, found.z, strict=True)]
+    more = [_more(*p, found.c * (v - nu) / q) for p, v in zip(pairs, found.z, strict=True)]
     D = sum((m * h for m, h in zip(found.mu, more, strict=True)), nu - found.outside)
     radius = reduce(lambda u, v: u.max(v), [v.rad() for v in row.x])
     spare = at.w * abs(N) * delta + radius + row.w.rad() * abs(slope).upper()

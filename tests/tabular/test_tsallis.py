@@ -16,7 +16,8 @@ from flint import arb
 from tabular import KL, MDP, Hard, MDPBatch, Shannon, Tsallis, TsallisKL, solve
 from tabular._kernels import entropic
 from tabular._rounding import tsallis_error, tsallis_kl_error
-from tabular.errors import ModelError, NoExactForm
+from tabular.certificates import rational_certificate
+from tabular.errors import ModelError, NoExactForm, TabularError
 from tabular.reference import BallOps, EnclosureOps, KernelOps, NumpyOps, RationalOps, q_calculus
 from tabular.regularizers import checked
 
@@ -252,6 +253,47 @@ def test_wide_enclosures_hold_what_is_inside():
                         slack = 0.05 if q == 10.0 else 1e-6  # float policies at large q
                         assert np.all((least <= pi + slack) & (pi - slack <= most))
                         assert np.all(high - low <= 2.0 * radius * 1.001 + 1e-11 * (1 + np.abs(Q).max(axis=1)))
+
+
+@pytest.mark.parametrize("q", [0.5, 2.0, 3.0])
+def test_weights_that_may_vanish(q):
+    """A ball of weights around zero holds the maxima at all weights inside; an exact zero is the hard maximum."""
+    Q, mask, mu = data(6)
+    with BallOps(100) as ops:
+        wide = ops.inflate(ops.constant(0), ops.constant(0.125))
+        for make in (lambda w: Tsallis(w, q), lambda w: TsallisKL(w, q, mu)):
+            low, high = ops.bounds(make(wide).conjugate(ops, ops.array(Q, 2), mask))
+            for w in (0.0, 2.0**-20, 0.0625, 0.125):
+                inside = make(w).conjugate(ops, ops.array(Q, 2), mask)
+                a, b = ops.bounds(inside)
+                assert np.all((low <= a) & (b <= high))
+            assert np.all(np.isfinite(low) & np.isfinite(high))
+    sound = EnclosureOps()
+    hard = sound.bounds(Tsallis(0.0, q).conjugate(sound, sound.array(Q, 2), mask))
+    np.testing.assert_array_equal(hard[0], np.where(mask, Q, -np.inf).max(axis=1))
+
+
+@pytest.mark.parametrize("q", [0.5, 0.75, 1.5, 2.0, 10.0])
+def test_quotients_that_overflow(q):
+    """A weight so small that differences of action values leave the floats: the maximum, and its policy."""
+    Q, mask, mu = data(2)
+    Q = np.where(mask, Q + np.arange(A) * 1e-3, 0.0)  # no ties
+    values, pi, log_pi = np.empty(S), np.empty((S, A)), np.empty((S, A))
+    for reg in (Tsallis(1e-300, q), TsallisKL(1e-300, q, np.where(mu > 0, mu, 0.0))):
+        live = mask & ((mu > 0) | isinstance(reg, Tsallis))
+        best = np.where(live, Q, -np.inf)
+        entropic.conjugate(reg, np.where(mask, Q, -np.inf), mask, values)
+        entropic.policy(reg, np.where(mask, Q, -np.inf), mask, pi, log_pi)
+        np.testing.assert_allclose(values, best.max(axis=1), rtol=1e-13)
+        np.testing.assert_allclose(pi, np.arange(A) == best.argmax(axis=1)[:, None], atol=1e-8)
+        ops = NumpyOps()
+        np.testing.assert_allclose(reg.conjugate(ops, ops.array(Q, 2), mask).data, values, rtol=1e-13)
+
+
+def test_no_rational_certificate():
+    mdp = MDP([[[1.0], [1.0]]], [[0.0, 1.0]], 0.5)
+    with pytest.raises(TabularError, match="the checker does not know Tsallis"):
+        rational_certificate(mdp, solve(mdp, Tsallis(1.0, 2)))
 
 
 def test_batches_with_an_index_of_their_own():
