@@ -28,7 +28,7 @@ def exp_parts(y, c):
     b = 1.0 + c * y
     if not b > 0.0:
         return (0.0, -1.0, 0.0) if c > 0.0 else (inf, inf, 0.0)
-    if b == inf:  # c < 0, and a quotient overflowed
+    if b == inf or (c == -0.5 and b > 1e150):  # t^index is below 1e-20; of such y even products overflow
         return 0.0, -1.0, b
     if c == 1.0:
         return b, y, b
