@@ -105,7 +105,7 @@ def _slopes(ops: Any, m: Any, Q: Any, mu: Any, lam: Any, q: Any) -> tuple[Any, A
 
 @claim(
     id="tsallis_mvi.C1b",
-    family=SMALL,
+    family=SMALL[:2],
     draws=INSIDE,
     source=ZHU + " (first-order condition)",
     kind="identity",
