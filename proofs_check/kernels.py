@@ -16,11 +16,18 @@ from typing import Any
 import numpy as np
 
 from proofs_check.settle import EngineFault
-from tabular._rounding import gamma_n, kl_error, shannon_error, shannon_kl_error
+from tabular._rounding import (
+    gamma_n,
+    kl_error,
+    shannon_error,
+    shannon_kl_error,
+    tsallis_error,
+    tsallis_kl_error,
+)
 from tabular.reference import EnclosureOps, KernelOps, operators
 from tabular.reference.ops import Model, Transitions
 from tabular.reference.value import Value
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular.regularizers import BUILT_IN, KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL
 
 
 class KernelFault(EngineFault):
@@ -47,7 +54,7 @@ class ProbedOps(EnclosureOps):
         return super().expect(P, V)
 
     def backup(self, m: Model, V: Value, regularizer: Any = None) -> Value:
-        if regularizer is None or isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+        if regularizer is None or isinstance(regularizer, BUILT_IN):
             plain = None if regularizer is None else type(regularizer)(*(self._plain(x) for x in regularizer))
             kernel = self._kernels.backup(self._kernels.model(m.source), self._given(V), plain)
             at = super().backup(m, self._point(V), regularizer)
@@ -79,6 +86,22 @@ class ProbedOps(EnclosureOps):
                 return kl_error(m.A, weights[0], spread, size)
             case ShannonKL():
                 return shannon_kl_error(m.A, weights[0], weights[1], spread, size)
+            case Tsallis():
+                index = np.where(weights[1] == 1, 2.0, weights[1])
+                return np.where(
+                    weights[1] == 1,
+                    shannon_error(m.A, weights[0], size),
+                    tsallis_error(m.A, index, weights[0], size),
+                )
+            case TsallisKL():
+                index = np.where(weights[1] == 1, 2.0, weights[1])
+                mu = self._kernels.distribution(plain.reference).data
+                depth = -np.log(np.where(mu > 0, mu, 1.0).min(axis=-1))
+                return np.where(
+                    weights[1] == 1,
+                    kl_error(m.A, weights[0], spread, size),
+                    tsallis_kl_error(m.A, index, weights[0], spread, depth, size),
+                )
         return 0.0
 
     def _compare(self, name: str, kernel: Value, at: Value, conjugate: Any) -> None:

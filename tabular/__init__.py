@@ -27,6 +27,8 @@ _HOME = {
     "KL": "regularizers",
     "Shannon": "regularizers",
     "ShannonKL": "regularizers",
+    "Tsallis": "regularizers",
+    "TsallisKL": "regularizers",
     "backup": "operators",
     "evaluate_policy": "operators",
     "greedy": "operators",

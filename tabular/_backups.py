@@ -15,7 +15,7 @@ from tabular._resolvent import SUMS_ONLY, resolvent_solve
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
 from tabular.reference.value import Value
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL, checked
+from tabular.regularizers import BUILT_IN, Hard, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
@@ -63,7 +63,7 @@ class Backups:
         self._ops = NumpyOps()
         self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
         # Kernels know the built-in regularisers, and those for which row functions were registered.
-        self._rows = isinstance(self.reg, (Hard, Shannon, KL, ShannonKL))
+        self._rows = isinstance(self.reg, BUILT_IN)
         if self.compiled and not self._rows:
             from tabular._kernels.entropic import has_rows
 

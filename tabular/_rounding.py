@@ -81,3 +81,43 @@ def shannon_kl_error(n: Any, tau: Any, lam: Any, spread: Any, value: Any) -> Any
     of_tau = (n + 1) + (2 * n + 4 * F + 8) * N + 2 * (F + 3) * (N * N + 1)
     of_spread = 9 * n + 24 + 8 * F + 5 * (F + 3) * N
     return _UP * U * (of_tau * tau + of_spread * spread + np.abs(value)) + n * (1 + tau + lam) * _UNDERFLOW
+
+
+def tsallis_kl_error(n: Any, index: Any, w: Any, spread: Any, depth: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `_kernels.tsallis.conjugate` with a reference; n actions in its support.
+
+    `spread` is max q - min q on the support, `depth` at least the logarithm of one over its least probability.
+
+    Write s = spread/w, c = index - 1, a = 1/index, g = |c|/index. The computed y is exact for a z that is off by 7us: the
+    quotient by w, the difference with nu in [-s, 0], the quotient by the index and the product with c; where 1 + c y is
+    rounded, too, below 1/2 that is another 2us, since |y| >= 1/(2|c|) there, and above it is a relative error of t. The
+    conjugate is 1-Lipschitz in z. For that z the dual function is at most |N| s above its minimum, or |N| times the final
+    bracket of 16us, where |N| <= 1. Here sum p |t - 1| <= 2 s a, the t below one having mass at most one, |t - 1| <= |y| there and
+    the sum of t - 1 being N, and sum p t |y| <= s a (1 + N). The computed t - 1 is off relatively by at most (4F + 4 +
+    2(F + 1) L)u with L = max log t <= depth, since log t has the relative error (F + 1)u; t by (F + (F + 1)|log t|)u, where
+    t |log t| <= 1/e below one; p by (n + 1)u; sums add n. Last come three additions of terms of at most s(1 + g + 2a), and
+    two roundings of the result. The computed N is within TOLERANCE (n + 8)u of zero, N itself within the error of its terms.
+    """
+    a, g = 1.0 / index, np.abs(index - 1.0) / index
+    terms = 4 * F + 4 + 2 * (F + 1) * depth + 2 * n + 1
+    of_s = 7 + 16 + g + 2 * a * terms + g * (F + (F + 1) * (depth + 1) + 2 * n + 4) + 3 * (1 + g + 2 * a) + 2
+    of_s = of_s + 4 * (n + 8) + 2 * terms
+    return _UP * U * (of_s * spread + np.abs(value)) + n * (1 + w) * (1 + 1 / np.abs(index - 1.0)) * _UNDERFLOW
+
+
+def tsallis_error(n: Any, index: Any, tau: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `_kernels.tsallis.conjugate` without a reference over n actions, with the result `value`.
+
+    As in `tsallis_kl_error`, with weights that are exactly one: then t is the policy. The bracket has the length W = index
+    ln_q n, and the policy's S = sum t |y| is its entropy, at most ln_q n = W/index; |z| <= index |y| + W, so that the errors
+    of z cost (2 (W + W) + 3 W + 2 W)u. The computed N = sum t - 1 is off by (F + (F + 1) log n + n)u, since sum t |log t|
+    <= log n; and |c| sum t |y log t| is at most log n for c > 0, where |c y| <= 1, else sum t^index |log t| <=
+    (2/index) n^(1 - index/2), by log(1/t) <= (2/index) t^(-index/2).
+    """
+    c, logs = index - 1.0, np.log(n)
+    W = index * np.abs(np.expm1(-c * logs)) / np.abs(c)
+    S = np.abs(c) * W / index
+    far = np.where(c > 0, logs, 2.0 / index * np.exp((1.0 - index / 2) * logs))
+    of_N = F + (F + 1) * logs + n
+    of_tau = 9 * W + 16 * W + of_N + S * (F + 3 + n) + (F + 1) * far + 5 * (W + S + 1) + W * (4 * (n + 8) + of_N)
+    return _UP * U * (of_tau * tau + np.abs(value)) + n * (1 + tau) * (1 + 1 / np.abs(c)) * _UNDERFLOW

@@ -9,7 +9,8 @@ A regularised MDP maximises :math:`E \sum_k \gamma^k (R - \Omega(\pi))`. Its bac
 
 with :math:`w = \tau + \lambda`, :math:`x = Q - \tau \log \mu` under a reference :math:`\mu` (and :math:`\mu = 1, x =
 Q` for Shannon's entropy alone). Weights are in the unit of the rewards, entropies in nats; weight 0 is the hard
-maximum (under a reference: over its support), its limit.
+maximum (under a reference: over its support), its limit. ``Tsallis`` and ``TsallisKL`` replace the logarithm by one with an
+index ``q``; their maximisers follow from a dual point that is enclosed (``tabular.reference.q_calculus``).
 
 A regulariser is a ``NamedTuple`` of its parameters with the four methods of ``Regularizer``, written over ``ops`` (see
 ``tabular.reference``), so that every arithmetic can evaluate it. Parameters may be numbers or ``Value``s (temperatures that vary
@@ -19,6 +20,7 @@ over a batch). One's own needs ``conjugate`` and ``policy`` alone: the decorator
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -26,6 +28,9 @@ import numpy as np
 from tabular import _validate as check
 
 T = TypeVar("T")
+
+LEAST_INDEX, GREATEST_INDEX = 1 / 16, 16.0
+"""Range of the index of Tsallis' entropies. At 16 a probability of 1/10 already rests on the 15th digit of an action value."""
 
 
 @runtime_checkable
@@ -161,6 +166,58 @@ class ShannonKL(NamedTuple):
         return Shannon(self.tau).value(ops, pi, mask) + KL(self.lam, self.reference).value(ops, pi, mask)
 
 
+class Tsallis(NamedTuple):
+    r"""``tau`` times the negative Tsallis entropy: :math:`\Omega(\pi) = -\tau S_q(\pi) = \tau (\sum_a \pi_a^q - 1)/(q-1)`.
+
+    Shannon's at ``q = 1``; for ``q > 1`` the maximiser is sparse (``q = 2``: sparsemax of ``Q / (2 tau)``), for ``q < 1`` its tails
+    are powers. In papers ``1/q`` is at times part of the weight.
+    """
+
+    tau: Any
+    q: Any
+
+    def conjugate(self, ops: Any, Q: Any, mask: Any) -> Any:
+        return ops.tsallis_energy(Q, self.tau, self.q, where=mask)
+
+    def log_policy(self, ops: Any, Q: Any, mask: Any) -> Any:
+        return _log_policy(self, ops, Q, mask)
+
+    def policy(self, ops: Any, Q: Any, mask: Any) -> Any:
+        return ops.tsallis_policy(Q, self.tau, self.q, where=mask)
+
+    def value(self, ops: Any, pi: Any, mask: Any) -> Any:
+        return -ops.constant(self.tau) * ops.tsallis_entropy(pi, self.q)
+
+
+class TsallisKL(NamedTuple):
+    r"""``lam`` times the Tsallis divergence :math:`D_q(\pi\|\mu) = (\sum_a \pi_a^q \mu_a^{1-q} - 1)/(q-1)` from ``reference``.
+
+    That of Kullback and Leibler at ``q = 1``, :math:`\chi^2` at ``q = 2``; its maximiser is :math:`\mu` times a ``q``-exponential.
+    """
+
+    lam: Any
+    q: Any
+    reference: Any
+
+    def conjugate(self, ops: Any, Q: Any, mask: Any) -> Any:
+        mu, where = _reference(ops, self.reference, mask)
+        return ops.tsallis_energy(Q, self.lam, self.q, weights=mu, where=where)
+
+    def log_policy(self, ops: Any, Q: Any, mask: Any) -> Any:
+        return _log_policy(self, ops, Q, mask)
+
+    def policy(self, ops: Any, Q: Any, mask: Any) -> Any:
+        mu, where = _reference(ops, self.reference, mask)
+        return ops.tsallis_policy(Q, self.lam, self.q, weights=mu, where=where)
+
+    def value(self, ops: Any, pi: Any, mask: Any) -> Any:
+        return ops.constant(self.lam) * ops.tsallis_divergence(pi, ops.distribution(self.reference), self.q, where=mask)
+
+
+BUILT_IN = (Hard, Shannon, KL, ShannonKL, Tsallis, TsallisKL)
+"""The regularisers that ``checked`` validates and the kernels know."""
+
+
 def _reference(ops: Any, reference: Any, mask: Any) -> tuple[Any, np.ndarray]:
     """The reference as a Value with rows on the simplex, and the pairs it allows."""
     return ops.distribution(reference), mask & ops.support(reference)
@@ -169,10 +226,10 @@ def _reference(ops: Any, reference: Any, mask: Any) -> tuple[Any, np.ndarray]:
 def checked(regularizer: Any, mask: np.ndarray) -> Any:
     """The regulariser with float parameters, validated against the available pairs; None is ``Hard()``.
 
-    Weight 0 drops its term, reference and all. One's own is tried once, at action values of zero, and passed on as it
-    is. Raises ModelError naming a weight that is negative or not finite, or the first bad row of a reference; TypeError
-    for what is no number, for anything without the four methods of ``Regularizer``, and naming a method of one's own
-    that returns anything but a ``Value`` of its shape.
+    Weight 0 drops its term, reference and all; index 1 is ``Shannon`` or ``KL``. One's own is tried once, at action values of
+    zero, and passed on as it is. Raises ModelError naming a weight that is negative or not finite, an index out of range,
+    or the first bad row of a reference; TypeError for what is no number, for anything without the four methods of
+    ``Regularizer``, and naming a method of one's own that returns anything but a ``Value`` of its shape.
     """
     if regularizer is None:
         return Hard()
@@ -181,10 +238,12 @@ def checked(regularizer: Any, mask: np.ndarray) -> Any:
             f"{regularizer!r} is no regularizer: expected Shannon(tau), KL(lam, reference), ... or an instance of one's own class "
             "with conjugate and policy, completed by @tabular.regularizers.regularizer"
         )
-    if not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+    if not isinstance(regularizer, BUILT_IN):
         _check_own(regularizer, mask)
         return regularizer
     fields = regularizer._asdict()
+    if "q" in fields:
+        fields["q"] = _checked_index(fields["q"])
     for name in ("tau", "lam"):
         if name in fields:
             exact = check.to_fraction(fields[name], name)
@@ -198,10 +257,27 @@ def checked(regularizer: Any, mask: np.ndarray) -> Any:
             fields[name] = w
     if "reference" in fields:
         fields["reference"] = _checked_reference(fields["reference"], mask)
-    tau, lam = fields.get("tau", 0.0), fields.get("lam", 0.0)
+    tau, lam, q = fields.get("tau", 0.0), fields.get("lam", 0.0), fields.get("q", 1.0)
+    if q != 1.0 and tau + lam > 0:
+        return type(regularizer)(**fields)
     if lam == 0.0:
         return Shannon(tau) if tau > 0 else Hard()
     return ShannonKL(tau, lam, fields["reference"]) if tau > 0 else KL(lam, fields["reference"])
+
+
+def _checked_index(q: Any) -> float:
+    """An index as a float of which ``q - 1`` is one, too: every certificate is for this very index."""
+    exact = check.to_fraction(q, "q")
+    index = check.to_float(exact, "q")
+    if not LEAST_INDEX <= index <= GREATEST_INDEX:
+        check.fail(f"q is {check.shown(exact)}: expected an index from {LEAST_INDEX} to {GREATEST_INDEX}")
+    if exact != index:
+        check.fail(f"q is {check.shown(exact)}, which no float64 is: indices are floats; float(q) rounds it")
+    if Fraction(index - 1.0) != exact - 1:
+        check.fail(
+            f"q is {index!r}, and q - 1 no float64: below 1/2 an index is a multiple of 2**-53; (q - 1) + 1 rounds it"
+        )
+    return index
 
 
 def _check_own(regularizer: Any, mask: np.ndarray) -> None:

@@ -15,8 +15,8 @@ from numba.core.errors import TypingError
 from numba.extending import overload
 
 from tabular._jit import kernel, rests_on
-from tabular._kernels import dense, rows, sparse
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular._kernels import dense, rows, sparse, tsallis
+from tabular.regularizers import KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL
 
 
 class Rows(NamedTuple):
@@ -169,10 +169,38 @@ def _shannon_kl_policy(reg, q, mask, i, pi, log_pi):
     rows.tilted_policy(q, mask, at(reg.tau, i), at(reg.lam, i), reg.reference[i], pi, log_pi)
 
 
+def _tsallis_conjugate(reg, q, mask, i):
+    if at(reg.q, i) == 1.0:
+        return rows.shannon_conjugate(q, mask, at(reg.tau, i))
+    return tsallis.conjugate(q, mask, at(reg.tau, i), at(reg.q, i), q, True)
+
+
+def _tsallis_policy(reg, q, mask, i, pi, log_pi):
+    if at(reg.q, i) == 1.0:
+        rows.shannon_policy(q, mask, at(reg.tau, i), pi, log_pi)
+    else:
+        tsallis.policy(q, mask, at(reg.tau, i), at(reg.q, i), q, True, pi, log_pi)
+
+
+def _tsallis_kl_conjugate(reg, q, mask, i):
+    if at(reg.q, i) == 1.0:
+        return rows.tilted_conjugate(q, mask, 0.0, at(reg.lam, i), reg.reference[i])
+    return tsallis.conjugate(q, mask, at(reg.lam, i), at(reg.q, i), reg.reference[i], False)
+
+
+def _tsallis_kl_policy(reg, q, mask, i, pi, log_pi):
+    if at(reg.q, i) == 1.0:
+        rows.tilted_policy(q, mask, 0.0, at(reg.lam, i), reg.reference[i], pi, log_pi)
+    else:
+        tsallis.policy(q, mask, at(reg.lam, i), at(reg.q, i), reg.reference[i], False, pi, log_pi)
+
+
 register_rows(Hard, _hard_conjugate, _hard_policy)
 register_rows(Shannon, _shannon_conjugate, _shannon_policy)
 register_rows(KL, _kl_conjugate, _kl_policy)
 register_rows(ShannonKL, _shannon_kl_conjugate, _shannon_kl_policy)
+register_rows(Tsallis, _tsallis_conjugate, _tsallis_policy)
+register_rows(TsallisKL, _tsallis_kl_conjugate, _tsallis_kl_policy)
 
 conjugate, conjugate_parallel = kernel(_conjugate), kernel(_conjugate, parallel=True)
 policy, policy_parallel = kernel(_policy), kernel(_policy, parallel=True)

@@ -39,7 +39,7 @@ from tabular.certificates.doubled import down, two_sum, up
 from tabular.certificates.given import policy_of, regularizer_of, values_of
 from tabular.certificates.lift import lift_error
 from tabular.certificates.model import Doubled
-from tabular.regularizers import KL, Hard, ShannonKL
+from tabular.regularizers import KL, Hard, ShannonKL, TsallisKL
 from tabular.solution import Certificate
 
 MODERATE = 200_000  # transitions up to which doubled precision is a matter of a tenth of a second
@@ -114,7 +114,7 @@ def policy_gaps(model: Doubled, pi: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def support_of(regularizer: Any, mask: np.ndarray) -> np.ndarray:
     """The actions on whose values the conjugate depends: those of positive reference where there is one."""
-    return mask & (regularizer.reference > 0) if isinstance(regularizer, (KL, ShannonKL)) else mask
+    return mask & (regularizer.reference > 0) if isinstance(regularizer, (KL, ShannonKL, TsallisKL)) else mask
 
 
 class Enclosed:

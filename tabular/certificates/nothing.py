@@ -14,7 +14,7 @@ import numpy as np
 
 from tabular.certificates.float_bounds import Pair, support_of
 from tabular.mdp import CSR, MDP
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular.regularizers import BUILT_IN, Hard
 
 
 def worthless(mdp: MDP, regularizer: Any) -> np.ndarray:
@@ -34,7 +34,7 @@ def worthless(mdp: MDP, regularizer: Any) -> np.ndarray:
 
 def _free(regularizer: Any, mask: np.ndarray) -> np.ndarray:
     """(S,) bool: whether a sure choice costs exactly nothing; of one's own regulariser, as balls know it."""
-    if isinstance(regularizer, (Shannon, KL, ShannonKL)):
+    if isinstance(regularizer, BUILT_IN):
         return np.ones(len(mask), dtype=bool)
     from tabular.reference import BallOps
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tabular.reference import ball_tsallis as tsallis
+from tabular.reference import q_calculus as floats
 from tabular.reference.flint_ops import FlintOps, objects, rows_of
 from tabular.reference.value import Value
 
@@ -181,6 +183,58 @@ class BallOps(FlintOps):
             log_total = total.log()
             return [v - log_total + p.log() + moved for p, v in zip(mus, z, strict=True)]
         return [self._probability(p * (v + moved).exp() / total) for p, v in zip(mus, z, strict=True)]
+
+    def _q_log(self, x: np.ndarray, c: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        zero = self._arb(0)
+        allow = np.ones(x.shape, dtype=bool) if mask is None else mask
+        return self._map(lambda v, i, ok: tsallis.log_c(v, i) if ok else zero, x, c, allow)
+
+    def _q_exp(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return self._map(lambda v, i: tsallis.exp_pair(v, i)[0], x, c)
+
+    def _times_log(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return self._map(tsallis.times_log, x, c)
+
+    def _tsallis_divergence(self, p: np.ndarray, mu: np.ndarray, c: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        zero = self._arb(0)
+        return self._sum(self._map(lambda u, v, i, ok: tsallis.divergence(u, v, i) if ok else zero, p, mu, c, mask), -1)
+
+    def _tsallis(
+        self, x: np.ndarray, w: np.ndarray, mu: Any, q: np.ndarray, mask: np.ndarray, policy: bool
+    ) -> np.ndarray:
+        indices = np.broadcast_to(q, x.shape).reshape(-1, x.shape[-1])[:, 0]
+        near = self._proposals(x, w, mu, q, mask)
+        out: list[Any] = []
+        for row, index, nu in zip(self._rows(x, w, mu, mask), indices, near, strict=True):
+            if not policy:
+                out.append(self._one_free_energy(row) if index == 1 else self._one_energy(row, index, nu))
+                continue
+            full = [self._arb(0)] * x.shape[-1]
+            chosen = self._one_gibbs(row, False) if index == 1 else self._one_projection(row, index, nu)
+            for a, p in zip(row.at, chosen, strict=True):
+                full[a] = p
+            out += full
+        return objects(x.shape if policy else x.shape[:-1], out)
+
+    def _proposals(self, x: np.ndarray, w: np.ndarray, mu: Any, q: np.ndarray, mask: np.ndarray) -> list[float]:
+        """Dual points (see ``q_calculus``) of the rows in floats."""
+        near = [self._floats(Value(self, v, 0), lambda v: float(v.mid())) for v in (x, w, q)]
+        scale, index = (np.broadcast_to(v, x.shape)[..., :1] for v in near[1:])
+        weights = (
+            None if mu is None else np.broadcast_to(self._floats(Value(self, mu, 0), lambda v: float(v.mid())), x.shape)
+        )
+        with np.errstate(all="ignore"):
+            _, z, m, outside = floats.rows(near[0], scale, weights, np.broadcast_to(mask, x.shape))
+            found = floats.dual_point(z, np.where(index == 1, 2.0, index), m, outside).nu
+        return [float(v) for v in found.ravel()]
+
+    def _one_energy(self, row: _Row, q: Any, near: float) -> Any:
+        known = q.is_exact() and q > 0 and all(m > 0 for m in row.mu or ())
+        return tsallis.energy(self, row, q, self._context.prec, near) if known else self._nan
+
+    def _one_projection(self, row: _Row, q: Any, near: float) -> list[Any]:
+        known = q.is_exact() and q > 0 and all(m > 0 for m in row.mu or ())
+        return tsallis.policy(self, row, q, self._context.prec, near) if known else [self._either()] * len(row.x)
 
     def _either(self) -> Any:
         return self._arb(0.5, 0.5)

@@ -23,6 +23,7 @@ from tabular._rounding import EXP_ULP, LOG_ULP, U
 from tabular._validate import to_fraction
 from tabular.mdp import CSR
 from tabular.reference import enclosure_entropy as entropy
+from tabular.reference import enclosure_tsallis as tsallis
 from tabular.reference.enclosures import EXACT_SUM, ends, gamma_n, normalised, pack, quotient, row_deviation, up
 from tabular.reference.numpy_ops import policy_matrix, row_expectation
 from tabular.reference.ops import Model, Ops, Transitions
@@ -239,6 +240,32 @@ class EnclosureOps(Ops):
 
     def _relative_entropy(self, p: np.ndarray, mu: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return self._sum(entropy.divergence_terms(p, mu, mask), -1)
+
+    @quietly
+    def _q_log(self, x: np.ndarray, c: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        return tsallis.log_c(self, x, c, mask)
+
+    @quietly
+    def _q_exp(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return tsallis.exp_c(self, x, c)
+
+    @quietly
+    def _times_log(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return tsallis.times_log(self, x, c)
+
+    def _tsallis_divergence(self, p: np.ndarray, mu: np.ndarray, c: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return tsallis.divergence(self, p, mu, c, mask)
+
+    def _tsallis(
+        self, x: np.ndarray, w: np.ndarray, mu: Any, q: np.ndarray, mask: np.ndarray, policy: bool
+    ) -> np.ndarray:
+        rest = tsallis.policy if policy else tsallis.energy
+        one = (q[0] == 1) & (q[1] == 0)
+        out = None if one.all() else rest(self, x, w, mu, np.where(one, pack(np.full(one.shape, 2.0), 0.0), q), mask)
+        if not one.any():
+            return np.asarray(out)
+        entropic = entropy.gibbs(x, w, mu, mask, False) if policy else entropy.free_energy(x, w, mu, mask)
+        return entropic if out is None else np.where(one if policy else one[..., 0], entropic, out)
 
     # -- linear algebra ----------------------------------------------------------------------------------------------
     @quietly

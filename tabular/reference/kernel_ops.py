@@ -14,7 +14,7 @@ from tabular.reference import operators
 from tabular.reference.numpy_ops import NumpyOps
 from tabular.reference.ops import Model, Transitions
 from tabular.reference.value import Value
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular.regularizers import BUILT_IN, Hard
 
 
 class KernelOps(NumpyOps):
@@ -66,7 +66,7 @@ class KernelOps(NumpyOps):
 
     def _plain(self, m: Model, regularizer: Any) -> Any:
         """The regulariser with one parameter for each row of states, as the kernels number them; None if unknown."""
-        if not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+        if not isinstance(regularizer, BUILT_IN):
             return None
         rows = (self.batch or 1) * m.S
         fields: dict[str, Any] = {}

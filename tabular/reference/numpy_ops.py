@@ -8,6 +8,7 @@ import numpy as np
 
 from tabular._validate import to_fraction
 from tabular.mdp import CSR
+from tabular.reference import q_calculus
 from tabular.reference.ops import Model, Ops, Transitions
 from tabular.reference.value import Value
 
@@ -102,6 +103,31 @@ class NumpyOps(Ops):
 
     def _relative_entropy(self, p: np.ndarray, mu: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return relative_entropy(p, mu, mask)
+
+    def _q_log(self, x: np.ndarray, c: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+        return (
+            q_calculus.log_c(x, c) if mask is None else np.where(mask, q_calculus.log_c(np.where(mask, x, 1.0), c), 0.0)
+        )
+
+    def _q_exp(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return q_calculus.exp_pair(x, c)[0]
+
+    def _times_log(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return q_calculus.times_log(x, c)
+
+    def _tsallis_divergence(self, p: np.ndarray, mu: np.ndarray, c: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        return q_calculus.divergence(p, mu, c, mask)
+
+    def _tsallis(
+        self, x: np.ndarray, w: np.ndarray, mu: Any, q: np.ndarray, mask: np.ndarray, policy: bool
+    ) -> np.ndarray:
+        rest = q_calculus.policy if policy else q_calculus.energy
+        one = q == 1
+        out = None if one.all() else rest(x, w, mu, np.where(one, 2.0, q), mask)
+        if not one.any():
+            return np.asarray(out)
+        entropic = gibbs(x, w, mu, mask, False) if policy else free_energy(x, np.broadcast_to(w, x.shape), mu, mask)
+        return entropic if out is None else np.where(one if policy else one[..., 0], entropic, out)
 
     def expect(self, P: Transitions, V: Value) -> Value:
         return Value(self, row_expectation(P.rows, self._own(V, 1).data, P.S, P.A), 2)

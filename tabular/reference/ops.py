@@ -315,6 +315,61 @@ class Ops:
     def _gibbs(self, x: Any, w: Any, mu: Any, mask: Any, log: bool) -> Any:
         raise NotImplementedError
 
+    # -- indexed logarithms, Tsallis entropies and projections -------------------------------------------------------
+    def q_log(self, x: Value, q: Any, where: Any = None) -> Value:
+        r""":math:`\ln_q x = (x^{1-q} - 1)/(1-q)` for ``x >= 0``, ``log x`` at ``q = 1``; zero where ``where`` is False.
+
+        At 0 it is ``-1/(1-q)`` for ``q < 1``. The dual :math:`L_q` is ``q_log(x, 2 - q)``. Rational for integer ``q`` other than 1.
+        """
+        return self._elementwise("_q_log", x, align(x, 1 - self.constant(q))[1], self._mask(where, x))
+
+    def q_exp(self, x: Value, q: Any) -> Value:
+        r""":math:`\exp_q x = [1 + (1-q) x]_+^{1/(1-q)}`, ``exp x`` at ``q = 1``: the inverse of ``q_log``, 0 below its cut.
+
+        The dual :math:`e_q` is ``q_exp(x, 2 - q)``. Rational where ``1/(1-q)`` is an integer.
+        """
+        return self._elementwise("_q_exp", x, align(x, 1 - self.constant(q))[1])
+
+    def tsallis_entropy(self, pi: Value, q: Any) -> Value:
+        r""":math:`S_q(\pi) = (1 - \sum_a \pi_a^q)/(q-1)` over the last axis, for ``q > 0``; Shannon's entropy at ``q = 1``."""
+        x = self._elementwise("_times_log", pi, align(pi, self.constant(q) - 1)[1])
+        return -self.sum(x)
+
+    def tsallis_divergence(self, pi: Value, mu: Value, q: Any, where: Any = None) -> Value:
+        r""":math:`D_q(\pi\|\mu) = (\sum_a \pi_a^q \mu_a^{1-q} - 1)/(q-1)` of two distributions over the last axis, for ``q > 0``.
+
+        The relative entropy at ``q = 1``, :math:`\chi^2` at ``q = 2``. Evaluated as ``relative_entropy`` is: as a sum of terms that
+        are not negative. ``where`` excludes entries at which both vanish.
+        """
+        a, b, ndim = align(self._own(pi), mu)
+        c = align(pi, self.constant(q) - 1)[1]
+        return Value(self, self._tsallis_divergence(a, b, c, self._allowed(where, pi)), ndim - 1)
+
+    def tsallis_energy(self, x: Value, w: Any, q: Any, weights: Value | None = None, where: Any = None) -> Value:
+        r""":math:`\max_\pi \langle\pi, x\rangle - w D_q(\pi\|\mu)` over the last axis, weighted by :math:`\mu`; the maximum at 0.
+
+        Without weights :math:`\max_\pi \langle\pi, x\rangle + w S_q(\pi)`. ``q > 0`` is exact; entries of weight zero are excluded.
+        At ``q = 1`` the free energy. Enclosed by primal and dual (``tabular.reference.q_calculus``); rational at ``q = 2``.
+        """
+        return Value(self, self._tsallis(*self._tsallis_arguments(x, w, q, weights, where), False), x.ndim - 1)
+
+    def tsallis_policy(self, x: Value, w: Any, q: Any, weights: Value | None = None, where: Any = None) -> Value:
+        """The maximiser that belongs to ``tsallis_energy``; the first one at ``w = 0``. For ``q > 1`` it may be sparse."""
+        return Value(self, self._tsallis(*self._tsallis_arguments(x, w, q, weights, where), True), x.ndim)
+
+    def _tsallis_arguments(self, x: Value, w: Any, q: Any, weights: Value | None, where: Any) -> tuple[Any, ...]:
+        """Data of ``x``, ``w``, the weights (or None) and ``q``, and a mask."""
+        if self.nbatch:  # of the shape of the batch, should a parameter alone be so
+            x = x + 0 * (self.constant(w) + self.constant(q))
+        data, scale, mu, allow = self._gibbs_arguments(x, w, weights, where)
+        return data, scale, mu, align(x, self.constant(q))[1], allow
+
+    def _tsallis(self, *arguments: Any) -> Any:
+        raise NotImplementedError
+
+    def _tsallis_divergence(self, p: Any, mu: Any, c: Any, mask: np.ndarray) -> Any:
+        raise NotImplementedError
+
     def first_max(self, Q: Value, where: Any = None) -> Value:
         """One-hot rows at the first maximiser (where it is not decided: entries between zero and one).
 

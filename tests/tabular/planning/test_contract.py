@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -25,6 +26,8 @@ from tabular import (
     ShannonKL,
     Solution,
     Status,
+    Tsallis,
+    TsallisKL,
     evaluate_policy,
 )
 from tabular.planning import SOLVERS
@@ -141,6 +144,8 @@ REGULARIZERS: dict[str, Callable[[MDP], Any]] = {
     "shannon": lambda m: Shannon(0.7),
     "kl": lambda m: KL(0.7, reference(m)),
     "shannon+kl": lambda m: ShannonKL(0.3, 0.9, reference(m)),
+    **{f"tsallis-{q:g}": lambda m, q=q: Tsallis(0.7, q) for q in (0.5, 1, 1.5, 2, 3, 10)},
+    **{f"tsallis-kl-{q:g}": lambda m, q=q: TsallisKL(0.7, q, reference(m)) for q in (0.5, 1, 1.5, 2, 3, 10)},
     "own-quadratic": lambda m: Quadratic(1.5),
     "own-twice": lambda m: Twice(Shannon(0.35)),
 }
@@ -176,8 +181,33 @@ def naive_conjugate(q: dict[int, float], s: int, regularizer: Any) -> float:
             tau, lam, mu = 2 * inner.tau, 0.0, dict.fromkeys(q, 1.0)
         case Quadratic(w):
             return naive_quadratic(np.array(list(q.values())), w)
+        case Tsallis(tau, 1) | TsallisKL(tau, 1, _):
+            ref = getattr(regularizer, "reference", None)
+            return naive_conjugate(q, s, Shannon(tau) if ref is None else KL(tau, ref))
+        case Tsallis(tau, index):
+            return naive_tsallis(np.array(list(q.values())), np.ones(len(q)), tau, index)
+        case TsallisKL(lam, index, ref):
+            live = [a for a in q if ref[s, a] > 0]
+            return naive_tsallis(np.array([q[a] for a in live]), ref[s, live], lam, index)
     w, top = tau + lam, max(x for a, x in q.items() if mu[a] > 0)
     return top + w * np.log(sum(mu[a] ** (lam / w) * np.exp((x - top) / w) for a, x in q.items() if mu[a] > 0))
+
+
+def naive_tsallis(x: np.ndarray, mu: np.ndarray, w: float, index: float) -> float:
+    """The stationary policy as it is printed, its constant by bisection, then the objective."""
+    c = index - 1
+
+    def policy(v: float) -> np.ndarray:
+        return mu * np.maximum(c * (x - v) / (index * w), 0) ** (1 / c)
+
+    # The best action alone has mass one at `one`, and all have at most that together at `none`.
+    one, none = (x.max() - index * w / c * p**c for p in (1 / mu[x.argmax()], 1 / mu.sum()))
+    for _ in range(200):
+        mid = (one + none) / 2
+        one, none = (mid, none) if policy(mid).sum() > 1 else (one, mid)
+    v = (one + none) / 2
+    p = policy(v)  # the Lagrangian is stationary in v: what p lacks to mass one counts to second order
+    return float(v + p @ (x - v) - w / c * ((p**index * mu**-c).sum() - 1))
 
 
 def naive_quadratic(q: np.ndarray, w: float) -> float:
@@ -194,6 +224,13 @@ def exact_value(mdp: MDP, regularizer: Any) -> tuple[np.ndarray, np.ndarray]:
     """Bounds on V*: in rationals without regulariser, else in balls."""
     ops = RationalOps() if regularizer is None else BallOps(300)
     return ops.bounds(ops.optimal_value(ops.model(mdp), regularizer))
+
+
+@cache
+def known_value(name: str, reg: str, gamma: str) -> tuple[np.ndarray, np.ndarray]:
+    """The same for a model and a regulariser by name: once for all solvers."""
+    mdp = model(name, GAMMAS[gamma])
+    return exact_value(mdp, REGULARIZERS[reg](mdp))
 
 
 def check_solution(mdp: MDP, regularizer: Any, sol: Solution, lower: np.ndarray, upper: np.ndarray) -> None:
@@ -241,7 +278,7 @@ def test_agrees_with_exact_value_and_naive_twin(solver: str, name: str, reg: str
     mdp = model(name, GAMMAS[gamma])
     regularizer = REGULARIZERS[reg](mdp)
     sol = run(solver, mdp, regularizer)
-    check_solution(mdp, regularizer, sol, *exact_value(mdp, regularizer))
+    check_solution(mdp, regularizer, sol, *known_value(name, reg, gamma))
     scale = max(np.abs(mdp.rewards).max(), np.abs(sol.V).max())
     residual = np.abs(naive_backup(mdp, sol.V, regularizer) - sol.V).max()
     assert residual <= 2 * sol.error_bound + 64 * mdp.S * EPS * scale
@@ -253,7 +290,7 @@ def test_agrees_with_exact_value_and_naive_twin(solver: str, name: str, reg: str
 def test_discount_next_to_one(solver: str, name: str, reg: str) -> None:
     mdp = model(name, GAMMAS["1-1e-9"])
     regularizer = REGULARIZERS[reg](mdp)
-    check_solution(mdp, regularizer, run(solver, mdp, regularizer), *exact_value(mdp, regularizer))
+    check_solution(mdp, regularizer, run(solver, mdp, regularizer), *known_value(name, reg, "1-1e-9"))
 
 
 @pytest.mark.parametrize("reg", REGULARIZERS)
@@ -263,7 +300,7 @@ def test_discount_next_to_one_where_the_span_shrinks(solver: str, reg: str) -> N
     mdp = model("dense", GAMMAS["1-1e-9"])
     regularizer = REGULARIZERS[reg](mdp)
     sol = run(solver, mdp, regularizer, max_iter=2000)
-    check_solution(mdp, regularizer, sol, *exact_value(mdp, regularizer))
+    check_solution(mdp, regularizer, sol, *known_value("dense", reg, "1-1e-9"))
     assert sol.status is Status.CONVERGED
 
 
@@ -310,6 +347,17 @@ def test_extreme_weights(solver: str, kind: str, gamma: str, tau: str) -> None:
     if w >= 1e24 and not later:
         limit = reference(mdp) if kind == "kl" else mdp.mask / mdp.mask.sum(axis=1, keepdims=True)
         assert np.abs(sol.pi - limit).max() <= 64 * EPS
+
+
+@pytest.mark.parametrize("tau", [k for k, w in EXTREME.items() if 1e-12 <= w <= 1e6])
+@pytest.mark.parametrize("index", [0.5, 1.5, 2, 10])
+@pytest.mark.parametrize("kind", ["tsallis", "tsallis-kl"])
+@pytest.mark.parametrize("solver", INFINITE)
+def test_extreme_weights_of_tsallis(solver: str, kind: str, index: float, tau: str) -> None:
+    w, mdp = EXTREME[tau], model("masks+ending", 0.99)
+    regularizer = Tsallis(w, index) if kind == "tsallis" else TsallisKL(w, index, reference(mdp))
+    sol = run(solver, mdp, regularizer)
+    check_solution(mdp, regularizer, sol, *exact_value(mdp, regularizer))
 
 
 @pytest.mark.parametrize("solver", INFINITE)
