@@ -172,6 +172,18 @@ def parser() -> argparse.ArgumentParser:
     cite = commands.add_parser("cite", help="BibTeX of a paper")
     cite.add_argument("paper", metavar="PAPER")
 
+    register = commands.add_parser(
+        "register", help="bring a paper's registry file up to date with the code of its claims"
+    )
+    register.add_argument("paper", metavar="PAPER")
+    register.add_argument(
+        "--papers",
+        type=Path,
+        metavar="DIR",
+        default=Path("proofs_check/papers"),
+        help="folder of the registry",
+    )
+
     mutants = commands.add_parser("mutants", help="plant every mutant and see that a claim kills it")
     mutants.add_argument("names", nargs="*", metavar="PAPER|CLAIM|FILE", help="all claims, kernels and repeats if none")
     mutants.add_argument("--workers", type=_positive, default=2)

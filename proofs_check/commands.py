@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs_check import counterexample, expected, kinds, selection, storing, tables, teeth
-from proofs_check.claim import Claim
+from proofs_check.claim import Claim, load_paper
 from proofs_check.cli import OK, REFUTED, UNDECIDED
 from proofs_check.jobs import Done, Job, run
 from proofs_check.mutants import StaleMutant
@@ -228,6 +228,22 @@ def plans(jobs: list[Job], *, kernels: bool, every: bool = True) -> list[Planted
         return teeth.plans(jobs, kernels=kernels, every=every)
     except (StaleMutant, TypeError, ValueError) as error:
         raise selection.UsageError(str(error)) from None
+
+
+def register(options: argparse.Namespace) -> int:
+    """``proofs-check register``."""
+    from proofs_check.registering import register as write
+
+    one = selection.paper(options.paper)
+    path = options.papers / f"{one.key}.toml"
+    if not path.is_file():
+        raise selection.UsageError(f"--papers {options.papers}: there is no {path.name} in it")
+    try:
+        claims = load_paper(one.room, one.key)
+    except ModuleNotFoundError as error:
+        raise selection.UsageError(f"{one.key} has no claims yet: {error}") from None
+    print("written anew:", ", ".join(write(path, claims)) or "nothing")
+    return OK
 
 
 def mutants(options: argparse.Namespace) -> int:
