@@ -74,9 +74,9 @@ def soft_sum_of_fewer_rewards(ops: Any, m: Any, e1: Any, e2: Any, e3: Any, e4: A
 
 
 def between(ops: Any, m: Any, found: Iterates, above: Any) -> Inequality:
-    """``min q_k <= v_k <= max q_k + above`` for k = 2 ... K, as a distance from the middle; at k = 1 the upper side is attained."""
+    """``min q_k <= v_k <= max q_k + above`` for k = 1 ... K, as a distance from the middle."""
     gaps, halves = [], []
-    for q, v in zip(found.q[2:], found.v[2:], strict=True):
+    for q, v in zip(found.q[1:], found.v[1:], strict=True):
         low, high = ops.min(q, where=m.mask), ops.max(q, where=m.mask) + above
         gaps.append(ops.abs(v - (low + high) / 2))
         halves.append((high - low) / 2)
@@ -85,7 +85,7 @@ def between(ops: Any, m: Any, found: Iterates, above: Any) -> Inequality:
 
 @claim(id="mdvi.C2", family=SMALL, draws=ERRORS | ALPHA, source=ALGORITHM, kind="inequality")
 def values_between_action_values(ops: Any, m: Any, e1: Any, e2: Any, e3: Any, e4: Any, alpha: Any) -> Inequality:
-    r"""\min_a q_k \le v_k \le \max_a q_k for k = 2, ..., K at \beta = \infty (as |v_k - mid| \le half the range).
+    r"""\min_a q_k \le v_k \le \max_a q_k for k = 1, ..., K at \beta = \infty (as |v_k - mid| \le half the range).
 
     Proof: :math:`s_k = q_k + \alpha s_{k-1}`, so :math:`\max s_k` lies between :math:`\min q_k + \alpha \max s_{k-1}` and
     :math:`\max q_k + \alpha \max s_{k-1}`.
