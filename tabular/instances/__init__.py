@@ -20,6 +20,7 @@ from tabular.instances.random_models import (
     random_masks,
     random_masks_endings,
 )
+from tabular.instances.ring import ring
 
 __all__ = [
     "Family",
@@ -39,6 +40,7 @@ __all__ = [
     "random_masks_endings",
     "raw_integers",
     "render",
+    "ring",
     "self_loops",
     "switches",
     "two_armed",
