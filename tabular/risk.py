@@ -22,9 +22,12 @@ Föllmer and Schied 2016 (duals); Rockafellar and Uryasev 2000 (CVaR); Iyengar 2
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+
+from tabular.reference.numpy_ops import relative_entropy
 
 
 @runtime_checkable
@@ -133,9 +136,9 @@ class L1Ball(NamedTuple):
 class KLBall(NamedTuple):
     r"""All q with :math:`\mathrm{KL}(q \| p) \le` ``radius``.
 
-    The dual :math:`\min_{w \ge 0} \{w\,radius + w \log E_p e^{-x/w}\}` has one variable, found in floats by bisection. Any ``w``
-    bounds sigma from above, and :math:`q_w \propto p\,e^{-x/w}`, mixed with p until its divergence is at most the radius, from
-    below: the value encloses both.
+    The dual :math:`\min_{w \ge 0} \{w\,radius + w \log E_p e^{-x/w}\}` has one variable, found in floats by Newton's
+    method. Any ``w`` bounds sigma from above, and :math:`q_w \propto p\,e^{-x/w}`, mixed with p until its divergence
+    is at most the radius, from below: the value encloses both.
     """
 
     radius: Any
@@ -152,9 +155,20 @@ class KLBall(NamedTuple):
         return _nothing(ops, q)
 
     def _multiplier(self, ops: Any, p: Any, x: Any) -> Any:
+        """(..., 1), proposed in floats. More digits, where there are, by Newton's method; beyond reach, a smaller one still."""
         radius = ops.midpoint(ops.constant(self.radius))
-        w = kl_multiplier(np.asarray(ops.midpoint(p)), np.asarray(ops.midpoint(x)), np.asarray(radius))
-        return ops.array(w, x.ndim - 1)[..., None]
+        w, reached = kl_multiplier(np.asarray(ops.midpoint(p)), np.asarray(ops.midpoint(x)), np.asarray(radius))
+        found = ops.array(w, x.ndim - 1)[..., None]
+        digits = getattr(ops, "precision", 0)
+        if not digits:
+            return found
+        for _ in range(int(digits).bit_length() - 4):
+            q = ops.gibbs(-x, found, weights=p)
+            mean = ops.dot(q, x)
+            excess = ops.relative_entropy(q, p, where=ops.support(p)) - ops.constant(self.radius)
+            step = found**3 * excess[..., None] / ops.where(reached, ops.dot(q, x * x) - mean * mean, 1)[..., None]
+            found = ops.inflate(found + ops.where(reached[..., None], step, 0), ops.constant(0))
+        return ops.where(reached[..., None], found, found * Fraction(1, 2**digits))
 
     def _feasible(self, ops: Any, p: Any, x: Any, w: Any) -> tuple[Any, Any]:
         """``q_w``, and the share of it in a mixture with p: the divergence is convex."""
@@ -230,33 +244,48 @@ def _by_duality(ops: Any, risk: KLBall, p: Any, x: Any) -> Any:
     return ops.hull(below, ops.minimum(dual, ops.max(-x, where=ops.support(p))))
 
 
+STEPS = 80
 LEAST = 2.0**-60
 """Smallest multiplier of a KL ball relative to the spread of the values: there its part of the dual is below rounding."""
 
 
-def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> np.ndarray:
-    r"""The ``w > 0`` (...) of which :math:`q_w \propto p\,e^{-x/w}` has divergence ``radius`` from p; tiny where none has as much.
+def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""The ``w > 0`` (...) of which :math:`q_w \propto p\,e^{-x/w}` has divergence ``radius`` from p; tiny where none
+    has as much. And whether one has.
 
-    The divergence rises with :math:`\theta = spread/w` from 0 and is at most :math:`\theta^2/8` (Hoeffding's lemma): bisection
-    of the logarithm of theta from there, on rows (..., k) of p and x. Floats, without a bound on the error.
+    The divergence rises with :math:`\theta = spread/w` from 0, is at most :math:`\theta^2/8` (Hoeffding's lemma) and has slope
+    :math:`\theta\,\mathrm{Var}_{q_w}(x)/spread^2`: Newton's steps for its logarithm in that of theta, halving a bracket where they
+    leave it, on rows (..., k) of p and x. Floats, without a bound on the error.
     """
     radius = radius.reshape(radius.shape + (1,) * (x.ndim - radius.ndim))[..., 0]
     allow = p > 0
     least = np.where(allow, x, np.inf).min(axis=-1, keepdims=True)
     spread = np.where(allow, x - least, 0.0).max(axis=-1, keepdims=True)
     z = np.where(allow, x - least, 0.0) / np.where(spread > 0, spread, 1.0)
-    low = np.broadcast_to(0.5 * np.log2(8.0 * radius), z.shape[:-1])
-    high = np.broadcast_to(np.log2(np.maximum(radius, 1.0) / LEAST), z.shape[:-1])
-    low = np.minimum(low, high)
-    for _ in range(64):
-        middle = 0.5 * (low + high)
-        short = _tilted_divergence(p, z, np.exp2(middle)) < radius
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    spread = spread[..., 0]
-    return np.asarray(np.where(spread > 0, spread * np.exp2(-high), 1.0))
+    spread, target = spread[..., 0], np.log(radius)
+    top = high = np.broadcast_to(np.log(np.maximum(radius, 1.0) / LEAST), z.shape[:-1])
+    low = np.minimum(np.broadcast_to(0.5 * np.log(8.0 * radius), z.shape[:-1]), high)
+    u = low
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        for _ in range(STEPS):
+            theta = np.exp(u)
+            divergence, variance = _tilted(p, z, theta)
+            short = divergence < radius
+            low, high = np.where(short, u, low), np.where(short, high, u)
+            v = u - (np.log(divergence) - target) * divergence / (theta * theta * variance)
+            v = np.where((v > low) & (v < high), v, 0.5 * (low + high))
+            settled = (np.abs(v - u) <= 2.0**-52 * np.maximum(np.abs(u), 1.0)) | (spread == 0)
+            u = v
+            if settled.all():
+                break
+    reached = (spread > 0) & (u < top - 1.0)
+    return np.where(spread > 0, spread * np.exp(-u), 1.0), reached
 
 
-def _tilted_divergence(p: np.ndarray, z: np.ndarray, theta: np.ndarray) -> np.ndarray:
+def _tilted(p: np.ndarray, z: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Divergence from p and variance of z under the distribution proportional to ``p exp(-theta z)``."""
     e = p * np.exp(-theta[..., None] * z)
     mass = e.sum(axis=-1)
-    return np.asarray(-theta * (e * z).sum(axis=-1) / mass - np.log(mass))
+    mean = (e * z).sum(axis=-1) / mass
+    variance = (e * (z - mean[..., None]) ** 2).sum(axis=-1) / mass
+    return relative_entropy(e / mass[..., None], p, p > 0), np.asarray(variance)

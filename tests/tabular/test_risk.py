@@ -145,7 +145,8 @@ def test_a_kl_ball_reaches_the_worst_case_and_no_further() -> None:
     for radius, expected in ((np.log(2.0) * 1.001, 1.0), (0.0, None)):
         low, high = ops.bounds(evaluated(ops, KLBall(radius or 1e-3), p, x))
         assert low <= (expected or high) <= high
-    assert kl_multiplier(np.array([[1.0, 0.0]]), np.array([[1.0, 2.0]]), np.array(0.5)) == 1.0
+    w, reached = kl_multiplier(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([[1.0, 2.0], [0.0, 1.0]]), np.array(0.5))
+    assert w[0] == 1.0 and reached.tolist() == [False, True]
 
 
 def test_kernels_take_the_worse_of_two_in_each_pair() -> None:
