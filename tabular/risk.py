@@ -265,8 +265,9 @@ def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.
     spread, target = spread[..., 0], np.log(radius)
     top = high = np.broadcast_to(np.log(np.maximum(radius, 1.0) / LEAST), z.shape[:-1])
     low = np.minimum(np.broadcast_to(0.5 * np.log(8.0 * radius), z.shape[:-1]), high)
-    u = low
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        beyond = (spread == 0) | (_tilted(p, z, np.exp(top))[0] < radius)
+        u = np.where(beyond, top, low)
         for _ in range(STEPS):
             theta = np.exp(u)
             divergence, variance = _tilted(p, z, theta)
@@ -274,12 +275,11 @@ def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.
             low, high = np.where(short, u, low), np.where(short, high, u)
             v = u - (np.log(divergence) - target) * divergence / (theta * theta * variance)
             v = np.where((v > low) & (v < high), v, 0.5 * (low + high))
-            settled = (np.abs(v - u) <= 2.0**-52 * np.maximum(np.abs(u), 1.0)) | (spread == 0)
-            u = v
+            settled = beyond | (np.abs(v - u) <= 2.0**-52 * np.maximum(np.abs(u), 1.0))
+            u = np.where(beyond, u, v)
             if settled.all():
                 break
-    reached = (spread > 0) & (u < top - 1.0)
-    return np.where(spread > 0, spread * np.exp(-u), 1.0), reached
+    return np.where(spread > 0, spread * np.exp(-u), 1.0), ~beyond
 
 
 def _tilted(p: np.ndarray, z: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -346,12 +346,12 @@ class Ops:
         return np.argsort(np.where(mask, self.midpoint(x), np.inf), axis=-1, kind="stable")
 
     def take(self, x: Value, index: np.ndarray) -> Value:
-        """Entries ``index`` (of the shape of ``x``, with its batch) along the last axis."""
-        lead = (1,) * self.planes
-        wide = np.broadcast_shapes(x.data.shape, lead + index.shape)
-        data = np.broadcast_to(self._own(x).data, wide[:-1] + x.data.shape[-1:])
-        where = np.broadcast_to(index.reshape(lead + index.shape), wide[:-1] + index.shape[-1:])
-        return Value(self, np.take_along_axis(data, where, axis=-1), x.ndim)
+        """Entries ``index`` along the last axis; its other axes are those of ``x`` (batch and all), or may be left out."""
+        data = self._own(x).data
+        where = index.reshape((1,) * (data.ndim - index.ndim) + index.shape)
+        lead = np.broadcast_shapes(data.shape[:-1], where.shape[:-1])
+        data = np.broadcast_to(data, lead + data.shape[-1:])
+        return Value(self, np.take_along_axis(data, np.broadcast_to(where, lead + where.shape[-1:]), axis=-1), x.ndim)
 
     # -- control -----------------------------------------------------------------------------------------------------
     def fori(self, n: int, body: Callable[[int, Any], Any], init: Any) -> Any:

@@ -31,7 +31,8 @@ STEPS = 40
 
 def at_successors(ops: Any, p: Any, V: Any) -> Any:
     """Values (S,) at the successors: (S, A, S + 1), zero at the end."""
-    after = ops.stack([*(V[t] for t in range(V.shape[0])), 0 * V[0]])
+    S = V.shape[0]
+    after = ops.where(np.arange(S + 1) < S, ops.take(V, np.arange(S + 1) % S), 0)
     return 0 * p + after[None, None, :]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from proofs_check import Identity, Inequality, Witness, claim, families, policies, twin
 from proofs_check.claim import discounted
 from proofs_check.claims.planning.soft_robust_equivalence import BETA, GAMMAS, SMALL
-from proofs_check.claims.planning.soft_robust_gradients import best_policy, everywhere
+from proofs_check.claims.planning.soft_robust_gradients import everywhere
 from proofs_check.draws import deterministic_policies, distributions
 from tabular.reference import risk as robust
 from tabular.risk import CVaR, Entropic
@@ -16,7 +16,7 @@ from tabular.risk import CVaR, Entropic
 SOURCE = "Zhang, Hu and Li 2024, after Huang et al. 2021"
 POLICY: dict[str, Any] = {
     "family": SMALL,
-    "draws": BETA | {"pi": policies()},
+    "draws": BETA | {"pi": policies(interior=True)},
     "assumptions": (discounted,),
     "source": SOURCE,
     "instances": (),
@@ -58,35 +58,35 @@ def uncertain_actions(ops: Any, m: Any, beta: Any, pi: Any) -> Identity:
 
 @claim(id="soft_robust.C5b", kind="inequality", **POLICY)
 def same_optimum(ops: Any, m: Any, beta: Any, pi: Any) -> Inequality:
-    r"""Both have the same optimum: V_R^\pi \le V_R^{\pi_*} for the policy \pi_* that is optimal for \tilde V, whatever \pi.
+    r"""Both have the same optimum: V_R^\pi \le \tilde V^* for every policy, which the deterministic optimal one attains (C5a).
 
-    Proof: :math:`V_R^\pi \le \tilde V^\pi \le \tilde V^*` (C5), which :math:`\pi_*` attains, being deterministic (C5a).
+    Proof: C5.
     """
     p = ops.successors(m)
-    best = best_policy(ops, m, p, Entropic(beta))
-    nested = lambda x: robust.nested_value(ops, m, p, x, Entropic(beta))  # noqa: E731
-    return Inequality(nested(pi), nested(best), axes=("s",))
+    nested = robust.nested_value(ops, m, p, pi, Entropic(beta))
+    return Inequality(nested, robust.optimal_value(ops, m, p, Entropic(beta)), axes=("s",))
 
 
-@twin(same_optimum, why="for the policy that is optimal without risk")
-def neutral_optimum(ops: Any, m: Any, beta: Any, pi: Any) -> Inequality:
+@twin(same_optimum, why="for twice the parameter")
+def optimum_of_more_risk(ops: Any, m: Any, beta: Any, pi: Any) -> Inequality:
     p = ops.successors(m)
-    nested = lambda x: robust.nested_value(ops, m, p, x, Entropic(beta))  # noqa: E731
-    best = best_policy(ops, m, p, Entropic(beta))
-    neutral = ops.first_max(ops.q_backup(m, ops.optimal_value(m)), where=m.mask)
-    return Inequality(nested(best), nested(neutral), axes=("s",))
+    nested = robust.nested_value(ops, m, p, pi, Entropic(beta))
+    return Inequality(nested, robust.optimal_value(ops, m, p, Entropic(2 * beta)), axes=("s",))
+
+
+BANDITS = POLICY | {"family": families.bandits(2, gamma=GAMMAS)}
 
 
 @claim(
     id="soft_robust.C5c",
-    kind="counterexample",
-    **POLICY
-    | {"family": families.bandits(3, gamma=GAMMAS), "draws": BETA | {"pi": policies(), "start": distributions()}},
+    kind="existence",
+    **BANDITS
+    | {"draws": BETA | {"pi": policies(interior=True), "rival": deterministic_policies(), "start": distributions()}},
 )
-def not_dominated(ops: Any, m: Any, beta: Any, pi: Any, start: Any) -> Witness:
-    r"""V_R^\pi is not gradient dominated as \tilde V^\pi is: for some bandit \tilde V^*(\rho) - V_R^\pi(\rho) >
-    \|\mu^{\pi_*} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla V_R^\pi(\rho), \bar\pi - \pi \rangle (visits under
-    the worst kernel, of actions too).
+def not_dominated(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> Witness:
+    r"""V_R^\pi is not gradient dominated as \tilde V^\pi is: for some bandit and policy \pi' V_R^{\pi'}(\rho) -
+    V_R^\pi(\rho) > \|\mu^{\pi'} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla V_R^\pi(\rho), \bar\pi - \pi \rangle
+    (visits under the worst kernel, of actions too).
 
     The maximum is :math:`\sum_s \mu(s) (1 - e^{-\beta \max_a (Q - V_R)}) / \beta`: a gap of any size counts for
     :math:`1/\beta` at most.
@@ -95,11 +95,10 @@ def not_dominated(ops: Any, m: Any, beta: Any, pi: Any, start: Any) -> Witness:
     p, rho = ops.successors(m), everywhere(start)
     V = robust.nested_value(ops, m, p, pi, risk)
     Q, q = robust.q_values(ops, m, p, V, risk), robust.worst(ops, p, V, risk)
-    best = best_policy(ops, m, p, risk)
     own = robust.visits(ops, m, q, risk.worst(ops, pi, Q), rho)
-    other = robust.visits(ops, m, q, best, rho)
+    other = robust.visits(ops, m, q, rival, rho)
     gain = ops.dot(own, 1 - ops.exp(-beta * (ops.max(Q, where=m.mask) - V))) / beta
-    loss = ops.dot(rho, robust.nested_value(ops, m, p, best, risk) - V)
+    loss = ops.dot(rho, robust.nested_value(ops, m, p, rival, risk) - V)
     return Witness(Inequality(ops.max(other / own) * gain, loss))
 
 
@@ -113,8 +112,8 @@ def _rows(A: int) -> list[list[list[int]]]:
 
 @claim(
     id="soft_robust.C5d",
-    kind="counterexample",
-    **POLICY | {"family": families.bandits(3, gamma=GAMMAS), "draws": {"pi": policies()}},
+    kind="existence",
+    **BANDITS | {"draws": {"pi": policies(interior=True)}},
 )
 def stationary_without_optimum(ops: Any, m: Any, pi: Any) -> Witness:
     r"""With the conditional value at risk at level 1/2 V_R has policies that are stationary and not optimal: mixing

@@ -24,9 +24,10 @@ from proofs_check.claims.planning.soft_robust_equivalence import BETA, GAMMAS, L
 from tabular.reference import risk as robust
 from tabular.risk import CVaR, Entropic, Kernels, KLBall, L1Ball, Neutral, WorstCase
 
-PAIR = {"V": values(), "W": values(like="V")}
+PAIR = {"V": values(), "W": values()}
+SHIFTED = {"V": values(), "W": values(like="V")}  # a quarter of them differ by a constant
 RADIUS = {"radius": scalars(1 / 1024, 2.0)}
-WIDE = (*SMALL, families.random_masks_endings(4, 3), families.self_loops(2, 2))
+WIDE = (*SMALL, families.random_masks_endings(4, 3))
 SOURCE = "Zhang, Hu and Li 2024, section 2"
 CONTRACTION: dict[str, Any] = {
     "family": WIDE,
@@ -44,7 +45,7 @@ def contracted(ops: Any, m: Any, risk: Any, V: Any, W: Any) -> Inequality:
     return Inequality(ops.norm(apart), m.gamma * ops.norm(V - W))
 
 
-@claim(id="soft_robust.C2", draws=BETA | PAIR, **CONTRACTION)
+@claim(id="soft_robust.C2", draws=BETA | SHIFTED, **CONTRACTION)
 def contraction(ops: Any, m: Any, beta: Any, V: Any, W: Any) -> Inequality:
     r"""\|T^* V - T^* W\| \le \gamma \|V - W\| in the sup norm, for the entropic measure.
 
@@ -74,7 +75,7 @@ def contraction_of_cvar(ops: Any, m: Any, level: Any, V: Any, W: Any) -> Inequal
     return contracted(ops, m, CVaR(level), V, W)
 
 
-@twin(contraction_of_cvar, why="modulus gamma squared")
+@twin(contraction_of_cvar, why="modulus gamma squared", draws=LEVEL | SHIFTED)
 def contraction_of_cvar_squared(ops: Any, m: Any, level: Any, V: Any, W: Any) -> Inequality:
     found = contracted(ops, m, CVaR(level), V, W)
     return Inequality(found.measured, m.gamma * found.bound)
@@ -86,22 +87,25 @@ def contraction_of_l1(ops: Any, m: Any, radius: Any, V: Any, W: Any) -> Inequali
     return contracted(ops, m, L1Ball(radius), V, W)
 
 
-@twin(contraction_of_l1, why="modulus gamma squared")
+@twin(contraction_of_l1, why="modulus gamma squared", draws=RADIUS | SHIFTED)
 def contraction_of_l1_squared(ops: Any, m: Any, radius: Any, V: Any, W: Any) -> Inequality:
     found = contracted(ops, m, L1Ball(radius), V, W)
     return Inequality(found.measured, m.gamma * found.bound)
 
 
-@claim(id="soft_robust.C2c", draws=RADIUS | PAIR, **CONTRACTION)
+@claim(id="soft_robust.C2c", draws=RADIUS | PAIR, **CONTRACTION | {"family": SMALL})
 def contraction_of_kl(ops: Any, m: Any, radius: Any, V: Any, W: Any) -> Inequality:
     r"""C2 for balls of the divergence, enclosed by feasible kernels and dual multipliers."""
     return contracted(ops, m, KLBall(radius), V, W)
 
 
-@twin(contraction_of_kl, why="modulus gamma squared")
+@twin(contraction_of_kl, why="modulus gamma squared", draws=RADIUS | SHIFTED)
 def contraction_of_kl_squared(ops: Any, m: Any, radius: Any, V: Any, W: Any) -> Inequality:
     found = contracted(ops, m, KLBall(radius), V, W)
     return Inequality(found.measured, m.gamma * found.bound)
+
+
+OTHERS = {"p1": models(), "p2": models()}
 
 
 def _three_kernels(ops: Any, m: Any, others: tuple[Any, ...]) -> Kernels:
@@ -112,7 +116,7 @@ def _three_kernels(ops: Any, m: Any, others: tuple[Any, ...]) -> Kernels:
 
 @claim(
     id="soft_robust.C2d",
-    draws={"p1": models(), "p2": models()} | PAIR,
+    draws=OTHERS | PAIR,
     **CONTRACTION | {"family": (families.garnet(3, 2), families.random_endings(3, 2), families.switches(3, 2))},
 )
 def contraction_of_kernels(ops: Any, m: Any, p1: Any, p2: Any, V: Any, W: Any) -> Inequality:
@@ -120,14 +124,15 @@ def contraction_of_kernels(ops: Any, m: Any, p1: Any, p2: Any, V: Any, W: Any) -
     return contracted(ops, m, _three_kernels(ops, m, (p1, p2)), V, W)
 
 
-@twin(contraction_of_kernels, why="modulus gamma squared")
+@twin(contraction_of_kernels, why="modulus gamma squared", draws=OTHERS | SHIFTED)
 def contraction_of_kernels_squared(ops: Any, m: Any, p1: Any, p2: Any, V: Any, W: Any) -> Inequality:
     found = contracted(ops, m, _three_kernels(ops, m, (p1, p2)), V, W)
     return Inequality(found.measured, m.gamma * found.bound)
 
 
 NEAR = {"beta": temperatures(orders=4)}
-TABLES = {"zeta": q_values(), "other": q_values(like="zeta")}
+TABLES = {"zeta": q_values(), "other": q_values()}
+SHIFTED_TABLES = {"zeta": q_values(), "other": q_values(like="zeta")}
 
 
 @claim(
@@ -150,7 +155,7 @@ def z_contraction(ops: Any, m: Any, beta: Any, zeta: Any, other: Any) -> Inequal
     return Inequality(ops.norm(apart), m.gamma * ops.norm(zeta - other))
 
 
-@twin(z_contraction, why="modulus gamma squared")
+@twin(z_contraction, why="modulus gamma squared", draws=NEAR | SHIFTED_TABLES)
 def z_contraction_squared(ops: Any, m: Any, beta: Any, zeta: Any, other: Any) -> Inequality:
     p = ops.successors(m)
     apart = robust.log_z_backup(ops, m, p, zeta, beta) - robust.log_z_backup(ops, m, p, other, beta)
@@ -203,7 +208,7 @@ def z_fixed_point_of_another_parameter(ops: Any, m: Any, beta: Any) -> Identity:
     id="soft_robust.C6b",
     family=families.self_loops(1, 1, gamma=(0.9,)),
     source="ours: the smallest counterexample to contraction of Z itself",
-    kind="counterexample",
+    kind="existence",
     instances=(),
 )
 def z_expansion(ops: Any, m: Any) -> Witness:
@@ -229,7 +234,7 @@ LIMITS: dict[str, Any] = {
 }
 
 
-@claim(id="soft_robust.C7", **LIMITS | {"draws": BETA | {"more": scalars(0.0, 4.0)}})
+@claim(id="soft_robust.C7", **LIMITS | {"draws": BETA | {"more": scalars(1 / 1024, 4.0)}})
 def falls_in_beta(ops: Any, m: Any, beta: Any, more: Any) -> Inequality:
     r"""\tilde V^* does not rise with \beta: \tilde V^*_{(1+c) \beta} \le \tilde V^*_\beta, c \ge 0.
 
