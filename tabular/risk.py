@@ -162,7 +162,7 @@ class KLBall(NamedTuple):
         digits = getattr(ops, "precision", 0)
         if not digits:
             return found
-        for _ in range(int(digits).bit_length() - 4):
+        for _ in range(int(digits).bit_length() - 6):
             q = ops.gibbs(-x, found, weights=p)
             mean = ops.dot(q, x)
             excess = ops.relative_entropy(q, p, where=ops.support(p)) - ops.constant(self.radius)

@@ -127,15 +127,14 @@ def fixed_point(ops: Any, m: Any, p: Any, risk: Any, step: Step, *given: Any) ->
         raise ImproperModel("risk values at gamma = 1 are not covered: the backup is a contraction for gamma < 1 alone")
     own = lambda V: step(ops, m, p, risk, V, *given)  # noqa: E731
     if isinstance(ops, (NumpyOps, RationalOps)):
-        solve = _settled if isinstance(ops, RationalOps) else _proposed
+        solve: Any = _settled if isinstance(ops, RationalOps) else _proposed
         return _improved(ops, m, p, risk, solve) if step is _optimal else solve(ops, m, own, 0 * ops.sum(m.R))
     floats = NumpyOps(ops.batch)
     near = lambda x: Value(floats, ops.midpoint(x), x.ndim) if isinstance(x, Value) else x  # noqa: E731
     plain, values = type(risk)(*map(near, risk)), [near(x) for x in given]
     V = ops.array(fixed_point(floats, floats.model(m.source), near(p), plain, step, *values).data, 1)
-    if isinstance(ops, BallOps):
-        V = _sharpened(ops, m, own, V)
-    return ops.inflate(V, ops.norm(own(V)[0] - V) / (1 - m.gamma))
+    V, d = _sharpened(ops, m, own, V) if isinstance(ops, BallOps) else (V, own(V)[0] - V)
+    return ops.inflate(V, ops.norm(d) / (1 - m.gamma))
 
 
 def _newton(ops: Any, m: Any, V: Any, d: Any, M: Any) -> Any:
@@ -186,8 +185,8 @@ def _proposed(ops: NumpyOps, m: Any, step: Callable[[Any], tuple[Any, Any]], V: 
     return best
 
 
-def _sharpened(ops: BallOps, m: Any, step: Callable[[Any], tuple[Any, Any]], V: Any) -> Any:
-    """Until the residual is within 40 bits of the precision, or no longer shrinks."""
+def _sharpened(ops: BallOps, m: Any, step: Callable[[Any], tuple[Any, Any]], V: Any) -> tuple[Any, Any]:
+    """Values and their residual, within 40 bits of the precision, or as it was when it no longer shrank."""
     least = np.inf
     for _ in range(STEPS):
         TV, M = step(V)
@@ -196,7 +195,7 @@ def _sharpened(ops: BallOps, m: Any, step: Callable[[Any], tuple[Any, Any]], V: 
         if size <= 2.0 ** (40 - ops.precision) * scale or size >= 0.5 * least:
             break
         V, least = _newton(ops, m, V, d, M), size
-    return V
+    return V, d
 
 
 def _settled(ops: RationalOps, m: Any, step: Callable[[Any], tuple[Any, Any]], V: Any) -> Any:

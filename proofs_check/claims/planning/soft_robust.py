@@ -10,6 +10,7 @@ from proofs_check.claims.planning import (
     soft_robust_actions,
     soft_robust_equivalence,
     soft_robust_gradients,
+    soft_robust_limits,
     soft_robust_operators,
     soft_robust_sampling,
 )
@@ -17,6 +18,7 @@ from proofs_check.claims.planning import (
 PARTS = (
     soft_robust_equivalence,
     soft_robust_operators,
+    soft_robust_limits,
     soft_robust_gradients,
     soft_robust_actions,
     soft_robust_sampling,

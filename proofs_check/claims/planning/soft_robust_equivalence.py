@@ -18,7 +18,8 @@ MOSTLY_RANDOM = families.mixed(
     *(families.garnet(3, 2, gamma=GAMMAS, resolution=n) for n in range(49, 64)),
     families.deterministic(3, 2, gamma=GAMMAS),  # where nothing is random, much is attained
 )
-SMALL = (MOSTLY_RANDOM, families.random_endings(3, 2, gamma=GAMMAS))
+ENDINGS = families.random_endings(3, 2, gamma=GAMMAS)
+SMALL = (MOSTLY_RANDOM, ENDINGS)
 BETA = {"beta": temperatures(orders=6)}
 THEOREM = "Zhang, Hu and Li 2024, the equivalence theorem"
 
@@ -51,13 +52,13 @@ def equivalence(ops: Any, m: Any, beta: Any, pi: Any) -> Identity:
     return Identity(robust.value_under(ops, m, q, pi, m.gamma * D), V, axes=("s",))
 
 
-@twin(equivalence, why="rewards r + D, without the discount")
+@twin(equivalence, family=ENDINGS, why="rewards r + D, without the discount")
 def equivalence_undiscounted(ops: Any, m: Any, beta: Any, pi: Any) -> Identity:
     _, V, q, D = _worst(ops, m, pi, Entropic(beta))
     return Identity(robust.value_under(ops, m, q, pi, D), V, axes=("s",))
 
 
-@twin(equivalence, why="without the penalty")
+@twin(equivalence, family=ENDINGS, why="without the penalty")
 def equivalence_without_penalty(ops: Any, m: Any, beta: Any, pi: Any) -> Identity:
     _, V, q, _ = _worst(ops, m, pi, Entropic(beta))
     return Identity(robust.value_under(ops, m, q, pi), V, axes=("s",))
@@ -85,7 +86,7 @@ def no_kernel_is_worse(ops: Any, m: Any, beta: Any, pi: Any, W: Any) -> Inequali
     return Inequality(robust.policy_value(ops, m, p, pi, Entropic(beta)), other, axes=("s",))
 
 
-@twin(no_kernel_is_worse, why="without the penalty: the adversary moves for nothing")
+@twin(no_kernel_is_worse, family=ENDINGS, why="without the penalty: the adversary moves for nothing")
 def no_kernel_is_worse_for_nothing(ops: Any, m: Any, beta: Any, pi: Any, W: Any) -> Inequality:
     p = ops.successors(m)
     q = ops.gibbs(-robust.at_successors(ops, p, W), 1, weights=p)
@@ -94,7 +95,7 @@ def no_kernel_is_worse_for_nothing(ops: Any, m: Any, beta: Any, pi: Any, W: Any)
     )
 
 
-@twin(no_kernel_is_worse, why="half the penalty")
+@twin(no_kernel_is_worse, family=ENDINGS, why="half the penalty")
 def no_kernel_is_worse_at_half_price(ops: Any, m: Any, beta: Any, pi: Any, W: Any) -> Inequality:
     p = ops.successors(m)
     q = ops.gibbs(-robust.at_successors(ops, p, W), 1, weights=p)
@@ -123,7 +124,7 @@ def equivalence_of_sets(ops: Any, m: Any, level: Any, pi: Any) -> Identity:
     return Identity(robust.value_under(ops, m, q, pi), V, axes=("s",))
 
 
-@twin(equivalence_of_sets, why="under the nominal kernel")
+@twin(equivalence_of_sets, family=ENDINGS, why="under the nominal kernel")
 def equivalence_of_the_nominal(ops: Any, m: Any, level: Any, pi: Any) -> Identity:
     p, V, _, _ = _worst(ops, m, pi, CVaR(level))
     return Identity(robust.value_under(ops, m, p, pi), V, axes=("s",))

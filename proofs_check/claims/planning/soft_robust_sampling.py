@@ -1,4 +1,4 @@
-r"""SoftRobust, part 5: RFZI from draws (C8). One data set of N draws from each pair; its fixed point is the optimal
+r"""SoftRobust, part 6: RFZI from draws (C8). One data set of N draws from each pair; its fixed point is the optimal
 risk value of the estimated model.
 """
 

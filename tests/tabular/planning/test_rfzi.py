@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabular import solve
+from proofs_check.claims.planning import soft_robust_sampling
+from tabular import MDP, solve
 from tabular.generative_model import GenerativeModel
 from tabular.instances import garnet, random_masks_endings
 from tabular.planning import rfzi, robust_policy_iteration
@@ -54,6 +55,19 @@ def test_errors_fall_with_the_draws() -> None:
         for N in (16, 1024)
     ]
     assert 4 < error[0] / error[1] < 16  # 64 times the draws: a factor of 8
+
+
+def test_the_claimed_rate_is_that_of_the_sampled_run() -> None:
+    """State 0 leads to a state worth 1 or to one worth 0: errors of log Z have the second moment that the claim computes."""
+    beta, chance, N = 0.5, 0.25, 32
+    P = np.zeros((3, 1, 3))
+    P[0, 0, 1:], P[1, 0, 1], P[2, 0, 2] = (chance, 1 - chance), 1, 1
+    mdp = MDP(P, [[0.0], [0.5], [0.0]], 0.5)
+    exact = rfzi(mdp, beta, K=60).result["log_Z"][0, 0]
+    runs = [rfzi(mdp, beta, K=40, N=N, seed=s, record=[], V_star=np.zeros(3)).result["log_Z"][0, 0] for s in range(400)]
+    ops = NumpyOps()
+    claimed = soft_robust_sampling._error(ops, ops.constant(beta), ops.constant(chance), N).data
+    assert np.sqrt(np.mean((np.array(runs) - exact) ** 2)) / beta == pytest.approx(claimed, rel=0.12)
 
 
 @pytest.mark.parametrize(

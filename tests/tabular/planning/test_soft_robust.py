@@ -18,7 +18,7 @@ from tabular.planning import (
     robust_value_iteration,
     worst_model,
 )
-from tabular.reference import BallOps, RationalOps
+from tabular.reference import BallOps, NumpyOps, RationalOps
 from tabular.reference import risk as formulas
 from tabular.risk import CVaR, Entropic, Kernels, KLBall, L1Ball, Neutral, WorstCase
 
@@ -148,6 +148,27 @@ def test_policy_gradient_rises_to_the_optimum() -> None:
     )
     np.testing.assert_array_equal(short.history["k"], [0, 7])
     assert short.history["gap"][1] == -short.result["V"][2]
+
+
+def test_the_operator_of_z_expands_in_the_plain_norm() -> None:
+    """The card's counterexample, r = 0 and gamma = 9/10: Z of 1/1000 and 2/1000 come apart by 1.73."""
+    mdp = MDP([[[1.0]]], [[0.0]], 0.9)
+    ops = NumpyOps()
+    m = ops.model(mdp)
+    p = ops.successors(m)
+    after = [np.exp(formulas.log_z_backup(ops, m, p, ops.array([[np.log(z)]], 2), 1.0).data) for z in (1e-3, 2e-3)]
+    assert ((after[1] - after[0]) / 1e-3).item() == pytest.approx(1.73, abs=5e-3)
+
+
+def test_newton_alone_would_cycle() -> None:
+    """Policy and adversary improved at once may go round in circles: a model where they did."""
+    mdp = random_masks_endings(3, 2).member(0, 5)
+    for risk in (WorstCase(), CVaR(0.25), Entropic(1e9)):
+        exact = RationalOps() if not isinstance(risk, Entropic) else BallOps(128)
+        m = exact.model(mdp)
+        V = formulas.optimal_value(exact, m, exact.successors(m), risk)
+        np.testing.assert_allclose(exact.midpoint(V), [1.2109375, 0.625, 1.2109375], atol=1e-8)
+        np.testing.assert_allclose(robust_policy_iteration(mdp, risk).V, [1.2109375, 0.625, 1.2109375], atol=1e-8)
 
 
 GOOD = MODELS["garnet"]
