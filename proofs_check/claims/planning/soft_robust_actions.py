@@ -78,18 +78,19 @@ def optimum_of_more_risk(ops: Any, m: Any, beta: Any, pi: Any) -> Inequality:
     return Inequality(nested, robust.optimal_value(ops, m, p, Entropic(2 * beta)), axes=("s",))
 
 
-BANDITS = POLICY | {"family": families.bandits(2, gamma=GAMMAS)}
+BANDITS = POLICY | {"family": families.garnet(1, 2, gamma=GAMMAS)}
 
 
 @claim(
     id="soft_robust.C5c",
     kind="existence",
-    **BANDITS
+    **POLICY
+    | {"family": families.garnet(2, 2, gamma=GAMMAS)}
     | {"draws": BETA | {"pi": policies(interior=True), "rival": deterministic_policies(), "start": distributions()}},
 )
 def not_dominated(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> Witness:
-    r"""V_R^\pi is not gradient dominated as \tilde V^\pi is: for some bandit and policy \pi' V_R^{\pi'}(\rho) -
-    V_R^\pi(\rho) > \|\mu^{\pi'} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla V_R^\pi(\rho), \bar\pi - \pi \rangle
+    r"""V_R^\pi is not gradient dominated as \tilde V^\pi is: for some model and policy \pi' V_R^{\pi'}(\rho) -
+    V_R^\pi(\rho) > 64 \|\mu^{\pi'} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla V_R^\pi(\rho), \bar\pi - \pi \rangle
     (visits under the worst kernel, of actions too).
 
     The maximum is :math:`\sum_s \mu(s) (1 - e^{-\beta \max_a (Q - V_R)}) / \beta`: a gap of any size counts for
