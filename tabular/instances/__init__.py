@@ -21,6 +21,7 @@ from tabular.instances.random_models import (
     random_masks,
     random_masks_endings,
 )
+from tabular.instances.ring import ring
 
 __all__ = [
     "Family",
@@ -42,6 +43,7 @@ __all__ = [
     "raw_integers",
     "render",
     "resets",
+    "ring",
     "self_loops",
     "switches",
     "switching",

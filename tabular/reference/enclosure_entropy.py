@@ -114,7 +114,8 @@ def free_energy(x: np.ndarray, w: np.ndarray, mu: Any, mask: np.ndarray) -> np.n
     1. ``F`` is 1-Lipschitz in ``x`` for the sup norm.
     2. For ``w > 0``, :math:`\partial F/\partial w = -\sum \pi \log(\pi/\mu)` with the Gibbs policy: between 0 and
        ``log A`` without weights, between :math:`\log \min \mu` and 0 with them (also where they sum to less than one
-       over the allowed entries). ``F`` tends to the maximum as ``w`` tends to 0.
+       over the allowed entries). Where these sum to one, with x in an interval of length ``h``, it is at least :math:`-h^2 /
+       (8 w^2)` (Hoeffding's lemma). ``F`` tends to the maximum as ``w`` tends to 0.
     3. ``z`` has relative error ``2u`` (3u with higher orders; an underflow costs less than ``TINY``). Without weights
        :math:`t = \sum e^z` over all but one maximiser, whose terms are off relatively by ``3u|z| + 8u`` and a sum;
        terms with ``z < -746`` are below ``TINY`` whatever their error. With weights (rows that sum to one exactly)
@@ -143,6 +144,10 @@ def free_energy(x: np.ndarray, w: np.ndarray, mu: Any, mask: np.ndarray) -> np.n
         far = (total(e * (m0 * relative + m1)) + A * TINY) / mass
         h = np.where(small, near, far)
         slope = -np.log(least) * (1 + 32 * U) + 4 * U
+        whole = np.all(np.broadcast_to(mask, mid.shape) | ~((m0 != 0) | (m1 > 0)), axis=-1, keepdims=True)
+        span = m - np.min(np.where(allow, mid, np.inf), axis=-1, keepdims=True)
+        flat = (span / (weight - wrad)) ** 2 * (0.125 + 16 * U) + TINY
+        slope = np.where(whole & (weight > wrad) & (flat < slope), flat, slope)
     soft = weight > 0
     out = np.where(soft, m + weight * log_t, m)
     moved = np.where(h < 0.5, h / (1.0 - h), np.inf)

@@ -25,7 +25,7 @@ from tabular.mdp import CSR
 from tabular.reference import enclosure_entropy as entropy
 from tabular.reference import enclosure_tsallis as tsallis
 from tabular.reference.enclosures import EXACT_SUM, ends, gamma_n, normalised, pack, quotient, row_deviation, up
-from tabular.reference.numpy_ops import policy_matrix, row_expectation
+from tabular.reference.numpy_ops import dense_rows, policy_matrix, row_expectation
 from tabular.reference.ops import Model, Ops, Transitions
 from tabular.reference.value import Value
 
@@ -277,6 +277,11 @@ class EnclosureOps(Ops):
         spread = row_expectation(P.rows, r, P.S, P.A)
         rad = spread * (1.0 + P.relative) + mass * (P.relative + gamma_n(n + 1) * (1.0 + P.relative))
         return Value(self, pack(mid, up(rad, n)), 2)
+
+    @quietly
+    def _dense_rows(self, P: Transitions) -> np.ndarray:
+        mid = dense_rows(P.rows, P.S, P.A)
+        return pack(mid, np.where(mid == 0, 0.0, up(mid * P.relative[..., None])))
 
     @quietly
     def transition(self, P: Transitions, pi: Value) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from functools import reduce
+from functools import cmp_to_key, reduce
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,17 @@ def objects(shape: tuple[int, ...], items: Sequence[Any]) -> np.ndarray:
 def rows_of(x: np.ndarray) -> list[list[Any]]:
     """The rows along the last axis as lists."""
     return [list(r) for r in x.reshape(-1, x.shape[-1])]
+
+
+def _by(row: np.ndarray, mask: np.ndarray) -> Callable[[int, int], int]:
+    """Compares places of a row: what is excluded comes last."""
+
+    def compare(i: int, j: int) -> int:
+        if mask[i] != mask[j] or not mask[i]:
+            return int(mask[j]) - int(mask[i])
+        return int(row[i] > row[j]) - int(row[i] < row[j])
+
+    return compare
 
 
 class FlintOps(Ops):
@@ -140,6 +151,24 @@ class FlintOps(Ops):
             for j in range(ptr[i], ptr[i + 1]):
                 out[i // P.A, column[j]] += share * e.weights[j]
         return Value(self, out, 2)
+
+    def _dense_rows(self, P: Transitions) -> np.ndarray:
+        e = P.exact
+        ptr, column = e.indptr.tolist(), e.indices.tolist()
+        out = np.empty((P.S * P.A, P.S), dtype=object)
+        out[:] = self._number(Fraction(0))
+        for i in range(P.S * P.A):
+            for j in range(ptr[i], ptr[i + 1]):
+                out[i, column[j]] += self._number(Fraction(e.weights[j], e.totals[i]))
+        return out.reshape(P.S, P.A, P.S)
+
+    def _order(self, x: Value, mask: np.ndarray) -> np.ndarray:
+        """Python's stable sort, by exact numbers: midpoints have no radius."""
+        exact = self.inflate(x, self.constant(0))
+        out = np.empty(x.data.shape, dtype=np.int64)
+        for i in np.ndindex(x.data.shape[:-1]):
+            out[i] = sorted(range(x.data.shape[-1]), key=cmp_to_key(_by(exact.data[i], mask[i])))
+        return out
 
     def identity(self, n: int) -> Value:
         zero, one = self._number(Fraction(0)), self._number(Fraction(1))

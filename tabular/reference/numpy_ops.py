@@ -39,6 +39,15 @@ def policy_matrix(rows: Any, pi: np.ndarray, S: int, A: int) -> np.ndarray:
     return np.matmul(pi[..., None, :], rows)[..., 0, :]
 
 
+def dense_rows(rows: Any, S: int, A: int) -> np.ndarray:
+    """(batch +) (S, A, S) from that or from a ``CSR``."""
+    if not isinstance(rows, CSR):
+        return np.asarray(rows)
+    out = np.zeros((S * A, S))
+    np.add.at(out, (np.repeat(np.arange(S * A), np.diff(rows.indptr)), rows.indices), rows.data)
+    return out.reshape(S, A, S)
+
+
 class NumpyOps(Ops):
     """Float64. Results are approximations: ``bounds`` is refused."""
 
@@ -131,6 +140,9 @@ class NumpyOps(Ops):
 
     def expect(self, P: Transitions, V: Value) -> Value:
         return Value(self, row_expectation(P.rows, self._own(V, 1).data, P.S, P.A), 2)
+
+    def _dense_rows(self, P: Transitions) -> np.ndarray:
+        return dense_rows(P.rows, P.S, P.A)
 
     def transition(self, P: Transitions, pi: Value) -> Value:
         return Value(self, policy_matrix(P.rows, self._own(pi, 2).data, P.S, P.A), 2)

@@ -405,6 +405,34 @@ class Ops:
         """The identity matrix: (n, n)."""
         return self.array(np.eye(n), 2)
 
+    def successors(self, m: Model) -> Value:
+        """Distributions of the next state, the end of the process last: (S, A, S + 1). An unavailable pair ends.
+
+        For what is not linear in ``P``; always dense.
+        """
+        end = self.where(m.mask, m.end, 1)
+        rows = self._dense_rows(m.P)
+        return Value(self, np.concatenate([rows, np.broadcast_to(end.data, rows.shape[:-1])[..., None]], axis=-1), 3)
+
+    def _dense_rows(self, P: Transitions) -> Any:
+        raise NotImplementedError
+
+    # -- order -------------------------------------------------------------------------------------------------------
+    def order(self, x: Value, where: Any = None) -> np.ndarray:
+        """Indices that sort the last axis upwards by midpoints, the first of equals first, and what ``where`` excludes last."""
+        return self._order(self._own(x), self._allowed(where, x))
+
+    def _order(self, x: Value, mask: np.ndarray) -> np.ndarray:
+        return np.argsort(np.where(mask, self.midpoint(x), np.inf), axis=-1, kind="stable")
+
+    def take(self, x: Value, index: np.ndarray) -> Value:
+        """Entries ``index`` along the last axis; its other axes are those of ``x`` (batch and all), or may be left out."""
+        data = self._own(x).data
+        where = index.reshape((1,) * (data.ndim - index.ndim) + index.shape)
+        lead = np.broadcast_shapes(data.shape[:-1], where.shape[:-1])
+        data = np.broadcast_to(data, lead + data.shape[-1:])
+        return Value(self, np.take_along_axis(data, np.broadcast_to(where, lead + where.shape[-1:]), axis=-1), x.ndim)
+
     # -- control -----------------------------------------------------------------------------------------------------
     def fori(self, n: int, body: Callable[[int, Any], Any], init: Any) -> Any:
         """``state = body(i, state)`` for ``i = 0 ... n-1``."""
@@ -437,6 +465,11 @@ class Ops:
     def inflate(self, x: Value, radius: Value) -> Value:
         """``x`` (taken at its midpoint) with ``radius`` as its uncertainty."""
         raise ModelError(f"{self!r} has no room for a radius")
+
+    def hull(self, x: Value, y: Value) -> Value:
+        """What lies between two values, entry by entry (floats: the middle)."""
+        unit = self.inflate(self.constant(0), self.constant(1))
+        return (x + y) / 2 + unit * ((y - x) / 2)
 
     # -- formulas, as methods ----------------------------------------------------------------------------------------
     def q_backup(self, m: Model, V: Value) -> Value:

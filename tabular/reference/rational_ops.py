@@ -145,6 +145,10 @@ class RationalOps(FlintOps):
         """``x`` itself, for a radius of zero."""
         return x if bool(np.all(self.sign(radius) == 0)) else super().inflate(x, radius)
 
+    def hull(self, x: Value, y: Value) -> Value:
+        """``x`` itself, where the two are equal."""
+        return self.inflate(x, self.norm(y - x)) + (y - x)
+
     def fractions(self, x: Value) -> np.ndarray:
         """The values as an object array of ``Fraction``."""
         return objects(x.data.shape, [Fraction(int(v.p), int(v.q)) for v in x.data.ravel()])

@@ -27,7 +27,7 @@ from tabular import (
 from tabular.certificates.exact_gain import gain_bias_of
 from tabular.instances import garnet_sparse
 from tabular.operators import transition_matrix
-from tabular.planning import AVERAGE_SOLVERS
+from tabular.planning.average_reward import AVERAGE_SOLVERS
 from tabular.reference import RationalOps
 
 SOLVERS = list(AVERAGE_SOLVERS)
