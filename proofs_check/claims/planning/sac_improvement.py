@@ -10,6 +10,7 @@ from typing import Any
 
 from proofs_check import Identity, Inequality, claim, families, policies, q_values, stronger, temperatures, twin
 from proofs_check.claim import discounted
+from proofs_check.claims.planning.sac_models import relative_temperature
 from tabular.reference import operators, soft_policies
 from tabular.regularizers import KL, Shannon
 
@@ -32,15 +33,18 @@ def contraction(ops: Any, m: Any, pi: Any, tau: Any, Q: Any, other: Any) -> Ineq
 
     Proof: the entropies cancel, and rows of P and of :math:`\pi` average (rows of P have mass at most one).
     """
+    return _contracted(ops, m, pi, tau, Q, other, m.gamma)
+
+
+def _contracted(ops: Any, m: Any, pi: Any, tau: Any, Q: Any, other: Any, factor: Any) -> Inequality:
     reg = Shannon(tau)
     moved = soft_policies.policy_backup(ops, m, pi, Q, reg) - soft_policies.policy_backup(ops, m, pi, other, reg)
-    return Inequality(ops.norm(moved), m.gamma * ops.norm(Q - other))
+    return Inequality(ops.norm(moved), factor * ops.norm(Q - other))
 
 
 @twin(contraction, why="gamma squared: a shift of all values shrinks by gamma")
 def contraction_squared(ops: Any, m: Any, pi: Any, tau: Any, Q: Any, other: Any) -> Inequality:
-    found = contraction(ops, m, pi=pi, tau=tau, Q=Q, other=other)
-    return Inequality(found.measured, m.gamma * found.bound)
+    return _contracted(ops, m, pi, tau, Q, other, m.gamma**2)
 
 
 @claim(
@@ -57,19 +61,24 @@ def evaluation(ops: Any, m: Any, pi: Any, tau: Any, Q: Any) -> Inequality:
 
     Proof: C1, and :math:`Q^\pi` is the fixed point.
     """
+    return _evaluated(ops, m, pi, tau, Q, 1)
+
+
+def _evaluated(ops: Any, m: Any, pi: Any, tau: Any, Q: Any, ahead: int) -> Inequality:
+    """``ahead``: the power of gamma after the first sweep."""
     reg = Shannon(tau)
     fixed = operators.q_of_policy(ops, m, pi, reg)
     start, found = ops.norm(Q - fixed), []
     for _ in range(SWEEPS):
         Q = soft_policies.policy_backup(ops, m, pi, Q, reg)
         found.append(ops.norm(Q - fixed))
-    return Inequality(ops.stack(found), ops.stack([m.gamma ** (k + 1) * start for k in range(SWEEPS)]), axes=("k",))
+    bound = [m.gamma ** (k + ahead) * start for k in range(SWEEPS)]
+    return Inequality(ops.stack(found), ops.stack(bound), axes=("k",))
 
 
 @twin(evaluation, why="one sweep ahead", family=families.self_loops(2, 2, gamma=0.5))
 def evaluation_ahead(ops: Any, m: Any, pi: Any, tau: Any, Q: Any) -> Inequality:
-    found = evaluation(ops, m, pi=pi, tau=tau, Q=Q)
-    return Inequality(found.measured, m.gamma * found.bound, axes=("k",))
+    return _evaluated(ops, m, pi, tau, Q, 2)
 
 
 @claim(
@@ -114,11 +123,6 @@ GAPS: dict[str, Any] = {
 }
 
 
-def _relative(ops: Any, Q: Any, heat: Any) -> Any:
-    """A temperature in units of the values, so that no probability is below every resolution."""
-    return heat * (ops.norm(Q) + 1)
-
-
 @claim(
     id="sac.C4",
     **GAPS,
@@ -130,7 +134,7 @@ def divergence(ops: Any, m: Any, pi: Any, Q: Any, heat: Any) -> Identity:
 
     Proof: :math:`\tau \log \mathrm{sm}_\tau(Q) = Q - \mathrm{lse}_\tau(Q)`.
     """
-    tau = _relative(ops, Q, heat)
+    tau = relative_temperature(ops, Q, heat)
     reg = Shannon(tau)
     gap = reg.conjugate(ops, Q, m.mask) - soft_policies.score(ops, m, pi, Q, reg)
     return Identity(_cross(ops, m, pi, tau, Q), gap, axes=("s",))
@@ -146,7 +150,7 @@ def _cross(ops: Any, m: Any, pi: Any, tau: Any, Q: Any) -> Any:
 
 @twin(divergence, why="the divergence the other way round", draws=GAPS["draws"] | {"pi": policies(interior=True)})
 def divergence_forward(ops: Any, m: Any, pi: Any, Q: Any, heat: Any) -> Identity:
-    tau = _relative(ops, Q, heat)
+    tau = relative_temperature(ops, Q, heat)
     reg = Shannon(tau)
     target = reg.policy(ops, Q, m.mask)
     gap = reg.conjugate(ops, Q, m.mask) - soft_policies.score(ops, m, pi, Q, reg)
@@ -155,7 +159,7 @@ def divergence_forward(ops: Any, m: Any, pi: Any, Q: Any, heat: Any) -> Identity
 
 @twin(divergence, why="without the entropy of pi")
 def divergence_without_entropy(ops: Any, m: Any, pi: Any, Q: Any, heat: Any) -> Identity:
-    tau = _relative(ops, Q, heat)
+    tau = relative_temperature(ops, Q, heat)
     gap = Shannon(tau).conjugate(ops, Q, m.mask) - ops.dot(pi, Q)
     return Identity(_cross(ops, m, pi, tau, Q), gap, axes=("s",))
 
@@ -171,7 +175,7 @@ def no_gap_elsewhere(ops: Any, m: Any, pi: Any, Q: Any, heat: Any) -> Inequality
 
     Proof: Pinsker's inequality and C4.
     """
-    tau = _relative(ops, Q, heat)
+    tau = relative_temperature(ops, Q, heat)
     distance = ops.sum(ops.abs(pi - Shannon(tau).policy(ops, Q, m.mask)))
     return Inequality(tau / 2 * distance**2, _cross(ops, m, pi, tau, Q), axes=("s",))
 

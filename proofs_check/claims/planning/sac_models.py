@@ -14,6 +14,11 @@ from tabular.batch import MDPBatch
 from tabular.mdp import MDP
 
 
+def relative_temperature(ops: Any, x: Any, heat: Any) -> Any:
+    """``heat`` in units of the values ``x``, so that no probability is below every resolution."""
+    return heat * (ops.norm(x) + 1)
+
+
 @dataclass(frozen=True)
 class Only:
     """The family of one model."""
@@ -73,3 +78,20 @@ def way_on() -> Any:
     P = [[[0, 1, 0], [1, 0, 0]], [[0, 0, 1], [1, 0, 0]], [[0, 0, 1], [1, 0, 0]]]
     R = [[0.0, 1 / 64], [0.0, 1 / 64], [1.0, 1 / 64]]
     return Only("way_on", MDP.from_weights(P, R, Fraction(1, 2)))
+
+
+def card_bandit() -> Any:
+    """Three arms that pay 1, 1/2 and 0."""
+    return Only("card_bandit", MDP.from_weights([[[1], [1], [1]]], [[1.0, 0.5, 0.0]], Fraction(1, 2)))
+
+
+def two_gaps() -> Any:
+    """Two states, each kept, whose arms differ by 10 and by a tenth (the float)."""
+    P = [[[1, 0], [1, 0]], [[0, 1], [0, 1]]]
+    return Only("two_gaps", MDP.from_weights(P, [[10.0, 0.0], [0.1, 0.0]], Fraction(1, 2)))
+
+
+def two_places() -> Any:
+    """Two states, and an action that leads to each; only going from state 0 to itself pays, 2."""
+    P = [[[1, 0], [0, 1]], [[1, 0], [0, 1]]]
+    return Only("two_places", MDP.from_weights(P, [[2.0, 0.0], [0.0, 0.0]], 1))

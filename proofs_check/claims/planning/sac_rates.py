@@ -15,7 +15,7 @@ from proofs_check.claims.planning.sac_models import SMALL, almost_for_ever, give
 from tabular.reference import operators, soft_policies
 from tabular.regularizers import Hard, Shannon
 
-K = 3
+K = 2
 THEOREM = HAARNOJA + ", Theorem 1"
 RATE: dict[str, Any] = {"family": SMALL, "draws": ONE, "assumptions": (discounted,), "instances": ()}
 
@@ -60,7 +60,7 @@ def _linear(ops: Any, m: Any, pi: Any, tau: Any, rate: Any) -> Inequality:
 @claim(id="sac.C3a", source=THEOREM, kind="rate", **RATE)
 def linear_rate(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     r"""\|Q^* - Q^{\pi_k}\|_\infty \le \gamma^k \|Q^* - Q^{\pi_0}\|_\infty for \gamma < 1: soft policy iteration
-    converges; k = 1, 2, 3.
+    converges; k = 1, 2.
 
     Proof: :math:`0 \le Q^* - Q_{k+1} \le T_\tau Q^* - T_\tau Q_k` by C3, and :math:`T_\tau` is a :math:`\gamma`-contraction.
     """
@@ -85,9 +85,9 @@ def _quadratic(ops: Any, m: Any, pi: Any, tau: Any, constant: Any) -> Inequality
 @claim(id="sac.C3b", source="ours", kind="rate", **RATE)
 def quadratic_rate(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     r"""\|Q^* - Q^{\pi_{k+1}}\|_\infty \le \frac{\gamma}{2\tau} \|Q^* - Q^{\pi_k}\|_\infty^2 for \gamma < 1, whatever
-    the horizon; k = 0, 1, 2.
+    the horizon; k = 0, 1.
 
-    Proof. Let :math:`d = Q^* - Q_k \ge 0`, e its norm, p the row of :math:`\pi_{k+1}`, :math:`L =
+    Proof: let :math:`d = Q^* - Q_k \ge 0`, e its norm, p the row of :math:`\pi_{k+1}`, :math:`L =
     \mathrm{lse}_\tau(Q^*) - \mathrm{lse}_\tau(Q_k) = \tau \log \langle p, e^{d/\tau} \rangle` and :math:`D = L -
     \langle p, d \rangle`. As :math:`T_\tau Q_k = T^{\pi_{k+1}}_\tau Q_k`, the error :math:`\delta = V^* - V_{k+1}`
     solves :math:`\delta(s) = D(s) + \gamma \langle p, P \delta \rangle`. With :math:`\Psi(x) = (2ex - x^2) / 2\tau`,
@@ -156,7 +156,7 @@ def _sweeps(ops: Any, m: Any, pi: Any, tau: Any) -> tuple[Any, Any]:
 @claim(id="sac.C3d", source="ours", kind="inequality", **RATE)
 def beside_value_iteration(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     r"""Q^{\pi_k} \ge (T_\tau)^k Q^{\pi_0} at every pair, for \gamma < 1: never more iterations than sweeps of soft
-    value iteration; k = 1, 2, 3.
+    value iteration; k = 1, 2.
 
     Proof: C3, and :math:`T_\tau` is monotone.
     """
