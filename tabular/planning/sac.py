@@ -121,9 +121,8 @@ def soft_policy_iteration(
     allowed = _checked_class(policies, mdp)
     pi = _first(mdp, allowed, pi0)
     best, error = _optimal_q(mdp, tau)
-    Q, found, rows = _q_of(b, pi), [pi], [(0.0, 0.0, np.nan, np.nan)]
-    rows[0] = (0.0, _gap(mdp, best, Q), np.nan, np.nan)
-    values = [Q]
+    Q = _q_of(b, pi)
+    found, values, rows = [pi], [Q], [(0.0, _gap(mdp, best, Q), np.nan, np.nan)]
     for k in range(1, K + 1):
         after = _projected(b, Q, allowed, pi, forward)
         moved = float(np.abs(after - pi).max())
@@ -208,7 +207,7 @@ def _checked_class(policies: Any, mdp: MDP) -> Any:
 
 
 def _weights(weights: Any, mdp: MDP) -> np.ndarray:
-    return np.full(mdp.S, 1.0 / mdp.S) if weights is None else check.check_distribution(weights, mdp.S)[0]
+    return np.full(mdp.S, 1.0 / mdp.S) if weights is None else check.check_distribution(weights, mdp.S, "weights")[0]
 
 
 def _first(mdp: MDP, allowed: Any, pi0: Any) -> np.ndarray:

@@ -216,8 +216,8 @@ def _rewards(r: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x = np.atleast_2d(check.float_array(r, "r"))
     if x.ndim != 2 or not x.size:
         check.fail(f"r has shape {np.shape(r)}: expected (A,) or (S, A)")
-    mask = check.check_rewards(x)
-    d = np.full(len(x), 1.0 / len(x)) if weights is None else check.check_distribution(weights, len(x))[0]
+    mask = check.check_rewards(x, "r")
+    d = np.full(len(x), 1.0 / len(x)) if weights is None else check.check_distribution(weights, len(x), "weights")[0]
     return x, mask, d
 
 

@@ -54,10 +54,11 @@ def _taus(ops: Any, m: Any, *heats: Any) -> list[Any]:
 
 @claim(id="sac_v2.C2", draws=HEATS | RHO, source=HAARNOJA, kind="identity", **STEPS)
 def recursion(ops: Any, m: Any, t0: Any, t1: Any, t2: Any, rho: Any) -> Identity:
-    r"""The return of the recursion's policy is \rho V_0 - \sum_h \gamma^h \tau_h \bar H_h, its dual value, if it was given its own visits.
+    r"""The return of the recursion's policy is \rho V_0 - \sum_h \gamma^h \tau_h \bar H_h, the dual value, if it is
+    given its own visits.
 
-    So it is optimal then, under these targets (C2a). Proof: :math:`\rho V_0` is the return plus :math:`\sum_h \gamma^h \tau_h d_h \cdot
-    H(\pi_h)`.
+    So it is optimal then, under these targets (C2a). Proof: :math:`\rho V_0` is the return plus :math:`\sum_h \gamma^h \tau_h d_h
+    \cdot H(\pi_h)`.
     """
     taus = _taus(ops, m, t0, t1, t2)
     V, plan = _plan(ops, m, taus)

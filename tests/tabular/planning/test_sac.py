@@ -147,7 +147,7 @@ HALF = np.full((3, 2), 0.5)
         ({"policies": [HALF]}, TypeError, "is no class of policies: expected None, Rows, Shared or SharedRow"),
         ({"policies": Rows([])}, ValueError, "candidates is empty"),
         ({"policies": Rows([HALF, 2 * HALF])}, ValueError, r"candidates\[1\]\[0\] sums to 2"),
-        ({"policies": Shared([HALF], [1.0, 1.0, 0.0])}, ValueError, "rho"),
+        ({"policies": Shared([HALF], [1.0, 1.0, 0.0])}, ValueError, "weights sums to 2"),
         ({"policies": Rows([HALF]), "pi0": [0, 1, 0]}, ValueError, r"pi0\[0\] is not in the class"),
         ({"policies": Shared([HALF]), "pi0": [0, 1, 0]}, ValueError, r"pi0\[0\] is not in the class"),
         ({"policies": SharedRow(), "pi0": [0, 0, 1]}, ValueError, r"pi0\[2\] is not in the class"),

@@ -188,6 +188,8 @@ def test_entropy_rises_and_return_falls_along_temperatures() -> None:
         (lambda: entropy_temperature(CARD, np.log(3)), ImproperModel, "at no finite temperature"),
         (lambda: entropy_temperature([1, 1, 0], 0.5), ImproperModel, "ties at the maximum leave 0.693"),
         (lambda: entropy_temperature([[CARD]], 0.5), ValueError, "r has shape"),
+        (lambda: entropy_temperature([CARD], 0.5, weights=[0.5]), ValueError, r"weights sums to 0\.5"),
+        (lambda: entropy_temperature([1, np.nan], 0.5), ValueError, r"r\[0, 1\]"),
         (lambda: entropy_temperature(CARD, -0.5), ValueError, "target is -0.5"),
         (lambda: maximum_entropy_constrained([CARD], 0.5), ValueError, r"expected \(A,\)"),
         (lambda: temperature_gradient(CARD, 0.8, 1.0, loss="alpha"), ValueError, "loss is 'alpha'"),
