@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from proofs_check import Identity, Inequality, claim, deterministic_policies, families, scalars, temperatures, twin
+from proofs_check import (
+    Identity,
+    Inequality,
+    claim,
+    deterministic_policies,
+    families,
+    policies,
+    scalars,
+    temperatures,
+    twin,
+)
 from proofs_check.claim import discounted
 from proofs_check.claims.planning.sac_improvement import HAARNOJA, ONE, PAIR, TAU
 from proofs_check.claims.planning.sac_models import SMALL, almost_for_ever, given_policy, way_on
@@ -17,10 +27,24 @@ from tabular.regularizers import Hard, Shannon
 
 K = 2
 THEOREM = HAARNOJA + ", Theorem 1"
-RATE: dict[str, Any] = {"family": SMALL, "draws": ONE, "assumptions": (discounted,), "instances": ()}
+HALF = (0.5, 0.875)
+# Errors fall like exp(-gap / tau) and are squared: cold policies of long horizons would leave nothing that balls resolve.
+RATE: dict[str, Any] = {
+    "family": (
+        families.garnet(3, 2),
+        families.random_endings(3, 2, gamma=HALF),
+        families.random_masks_endings(3, 3, gamma=HALF),
+        families.deterministic(3, 2, gamma=HALF),
+        families.hidden_path(4, 2, gamma=HALF),
+        almost_for_ever(),
+    ),
+    "draws": {"pi": policies(), "tau": temperatures(orders=2)},
+    "assumptions": (discounted,),
+    "instances": (),
+}
 
 
-@claim(id="sac.C3", source="ours, behind " + THEOREM, kind="inequality", **RATE)
+@claim(id="sac.C3", source="ours, behind " + THEOREM, kind="inequality", **RATE | {"family": SMALL, "draws": ONE})
 def sweep(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     r"""Q^{\pi_{k+1}} \ge T_\tau Q^{\pi_k} at every pair, for \gamma < 1: an iteration gains at least what a sweep of
     soft value iteration does.
@@ -112,7 +136,7 @@ def quadratic_rate_almost(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     return _quadratic(ops, m, pi, tau, 0.99 * m.gamma / (2 * tau))
 
 
-@twin(quadratic_rate, why="without 1 / tau", family=families.deterministic(3, 3, gamma=0.5))
+@twin(quadratic_rate, why="without 1 / tau", family=families.deterministic(3, 3, gamma=0.5), draws=ONE)
 def quadratic_rate_without_temperature(ops: Any, m: Any, pi: Any, tau: Any) -> Inequality:
     return _quadratic(ops, m, pi, tau, m.gamma / 2)
 
