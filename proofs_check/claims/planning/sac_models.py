@@ -80,11 +80,6 @@ def way_on() -> Any:
     return Only("way_on", MDP.from_weights(P, R, Fraction(1, 2)))
 
 
-def card_bandit() -> Any:
-    """Three arms that pay 1, 1/2 and 0."""
-    return Only("card_bandit", MDP.from_weights([[[1], [1], [1]]], [[1.0, 0.5, 0.0]], Fraction(1, 2)))
-
-
 def two_gaps() -> Any:
     """Two states, each kept, whose arms differ by 10 and by a tenth (the float)."""
     P = [[[1, 0], [1, 0]], [[0, 1], [0, 1]]]

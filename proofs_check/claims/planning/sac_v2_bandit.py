@@ -12,7 +12,7 @@ from typing import Any
 
 from proofs_check import Identity, Inequality, Witness, claim, families, policies, scalars, temperatures, twin
 from proofs_check.claim import all_available, some_choice
-from proofs_check.claims.planning.sac_models import card_bandit, relative_temperature, two_gaps
+from proofs_check.claims.planning.sac_models import relative_temperature, two_gaps
 from tabular.regularizers import Shannon
 
 HAARNOJA = "Haarnoja et al. 2018b, section 5"
@@ -110,7 +110,7 @@ DIGITS = Fraction(5, 10**7)
 
 @claim(
     id="sac_v2.C1c",
-    family=card_bandit(),
+    family=families.bandits(3),
     source="ours, a number",
     kind="identity",
     instances=(),
@@ -121,11 +121,12 @@ def digits(ops: Any, m: Any) -> Inequality:
     Proof: the entropy at 0.4647195 is below the target and that at 0.4647205 above it (C4: so is the root between); the
     value lies between that of the hotter policy, which is feasible, and the dual at 0.464720 (C1a).
     """
-    return _digits(ops, m, Fraction(464720, 10**6), Fraction(803217, 10**6))
+    return _digits(ops, Fraction(464720, 10**6), Fraction(803217, 10**6))
 
 
-def _digits(ops: Any, m: Any, root: Any, value: Any) -> Inequality:
-    r, target = m.R[0], ops.constant(Fraction(4, 5))
+def _digits(ops: Any, root: Any, value: Any) -> Inequality:
+    """The rewards are those of the card; the models that the claim is given play no part."""
+    r, target = ops.array([1.0, 0.5, 0.0], 1), ops.constant(Fraction(4, 5))
     cold, hot = (ops.gibbs(r, ops.constant(root + sign * DIGITS)) for sign in (-1, 1))
     least, most = ops.dot(hot, r), dual(ops, r, ops.constant(root), target)
     lower = [entropy(ops, cold), target, ops.constant(value - DIGITS), most]
@@ -135,12 +136,12 @@ def _digits(ops: Any, m: Any, root: Any, value: Any) -> Inequality:
 
 @twin(digits, why="the next digits: 0.464721")
 def digits_of_the_next_root(ops: Any, m: Any) -> Inequality:
-    return _digits(ops, m, Fraction(464721, 10**6), Fraction(803217, 10**6))
+    return _digits(ops, Fraction(464721, 10**6), Fraction(803217, 10**6))
 
 
 @twin(digits, why="the next digits: 0.803218")
 def digits_of_the_next_value(ops: Any, m: Any) -> Inequality:
-    return _digits(ops, m, Fraction(464720, 10**6), Fraction(803218, 10**6))
+    return _digits(ops, Fraction(464720, 10**6), Fraction(803218, 10**6))
 
 
 @claim(
