@@ -210,12 +210,14 @@ def _nothing(ops: Any, q: Any) -> Any:
 
 
 def _greedy(ops: Any, most: Any, mass: Any) -> Any:
-    """Each place in turn takes the most it may (..., k) until ``mass`` (a scalar) is spent: (..., k)."""
-    rest, taken = mass + 0 * most[..., 0], []
+    """Each place in turn takes the most it may (..., k) until ``mass`` (a scalar) is spent: (..., k).
+
+    What is left is formed from sums, not by taking away: there radii would double with every place.
+    """
+    before, taken = 0 * most[..., 0], []
     for j in range(most.shape[-1]):
-        share = ops.minimum(most[..., j], rest)
-        rest = rest - share
-        taken.append(share)
+        taken.append(ops.minimum(most[..., j], ops.maximum(mass - before, 0)))
+        before = before + most[..., j]
     return _last(ops, taken)
 
 

@@ -49,7 +49,10 @@ def measured_actions_reversed(ops: Any, m: Any, beta: Any, pi: Any) -> Inequalit
 
 @claim(id="soft_robust.C5a", kind="identity", **POLICY | {"draws": BETA | {"pi": deterministic_policies()}})
 def certain_actions(ops: Any, m: Any, beta: Any, pi: Any) -> Identity:
-    r"""V_R^\pi = \tilde V^\pi for deterministic policies."""
+    r"""V_R^\pi = \tilde V^\pi for deterministic policies.
+
+    Proof: the measure of a certain value is its negative.
+    """
     nested, plain = _two_values(ops, m, beta, pi)
     return Identity(nested, plain, axes=("s",))
 
@@ -81,6 +84,18 @@ def optimum_of_more_risk(ops: Any, m: Any, beta: Any, pi: Any) -> Inequality:
 BANDITS = POLICY | {"family": families.garnet(1, 2, gamma=GAMMAS)}
 
 
+def _gap_and_slope(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> tuple[Any, Any]:
+    """What is lost to the rival, and the mismatch ratio times the best slope, for V_R."""
+    risk = Entropic(beta)
+    p, rho = ops.successors(m), everywhere(start)
+    V = robust.nested_value(ops, m, p, pi, risk)
+    Q, q = robust.q_values(ops, m, p, V, risk), robust.worst(ops, p, V, risk)
+    own = robust.visits(ops, m, q, risk.worst(ops, pi, Q), rho)
+    other = robust.visits(ops, m, q, rival, rho)
+    gain = ops.dot(own, 1 - ops.exp(-beta * (ops.max(Q, where=m.mask) - V))) / beta
+    return ops.dot(rho, robust.nested_value(ops, m, p, rival, risk) - V), ops.max(other / own) * gain
+
+
 @claim(
     id="soft_robust.C5c",
     kind="existence",
@@ -93,18 +108,17 @@ def not_dominated(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) 
     V_R^\pi(\rho) > 64 \|\mu^{\pi'} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla V_R^\pi(\rho), \bar\pi - \pi \rangle
     (visits under the worst kernel, of actions too).
 
-    The maximum is :math:`\sum_s \mu(s) (1 - e^{-\beta \max_a (Q - V_R)}) / \beta`: a gap of any size counts for
+    Proof: the maximum is :math:`\sum_s \mu(s) (1 - e^{-\beta \max_a (Q - V_R)}) / \beta`: a gap of any size counts for
     :math:`1/\beta` at most.
     """
-    risk = Entropic(beta)
-    p, rho = ops.successors(m), everywhere(start)
-    V = robust.nested_value(ops, m, p, pi, risk)
-    Q, q = robust.q_values(ops, m, p, V, risk), robust.worst(ops, p, V, risk)
-    own = robust.visits(ops, m, q, risk.worst(ops, pi, Q), rho)
-    other = robust.visits(ops, m, q, rival, rho)
-    gain = ops.dot(own, 1 - ops.exp(-beta * (ops.max(Q, where=m.mask) - V))) / beta
-    loss = ops.dot(rho, robust.nested_value(ops, m, p, rival, risk) - V)
-    return Witness(Inequality(64 * ops.max(other / own) * gain, loss))
+    gap, slope = _gap_and_slope(ops, m, beta, pi, rival, start)
+    return Witness(Inequality(64 * slope, gap))
+
+
+@twin(not_dominated, why="dominated by 64 times the slope")
+def dominated(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> Inequality:
+    gap, slope = _gap_and_slope(ops, m, beta, pi, rival, start)
+    return Inequality(gap, 64 * slope)
 
 
 CONSTANT = 2**20
@@ -113,6 +127,15 @@ CONSTANT = 2**20
 def _rows(A: int) -> list[list[list[int]]]:
     """The deterministic policies of one state: (1, A) each."""
     return [[[0] * a + [1] + [0] * (A - 1 - a)] for a in range(A)]
+
+
+def _gap_and_gain(ops: Any, m: Any, pi: Any) -> tuple[Any, Any]:
+    """What is lost to the optimum, and the most that mixing an action in gains."""
+    risk, p, h = CVaR(Fraction(15, 16)), ops.successors(m), Fraction(1, 1024)
+    nested = lambda x: ops.max(robust.nested_value(ops, m, p, x, risk))  # noqa: E731
+    own = nested(pi)
+    near = [nested((1 - h) * pi + h * ops.array(row, 2)) for row in _rows(m.A)]
+    return ops.max(robust.optimal_value(ops, m, p, risk)) - own, ops.max(ops.stack(near)) - own
 
 
 @claim(
@@ -124,12 +147,14 @@ def stationary_without_optimum(ops: Any, m: Any, pi: Any) -> Witness:
     r"""With the conditional value at risk at level 15/16 V_R has policies that are stationary and not optimal: mixing
     any action in, with weight 1/1024, gains less than 2^{-20} of what is lost to the optimum.
 
-    Where the worst action has more than 15/16 of the mass, it alone is seen, and so it is for all policies near by.
+    Proof: where the worst action has more than 15/16 of the mass, it alone is seen, and so it is for all policies near by.
     Decided exactly.
     """
-    risk, p, h = CVaR(Fraction(15, 16)), ops.successors(m), Fraction(1, 1024)
-    nested = lambda x: ops.max(robust.nested_value(ops, m, p, x, risk))  # noqa: E731
-    own = nested(pi)
-    near = [nested((1 - h) * pi + h * ops.array(row, 2)) for row in _rows(m.A)]
-    best = ops.max(robust.optimal_value(ops, m, p, risk))
-    return Witness(Inequality(CONSTANT * (ops.max(ops.stack(near)) - own), best - own))
+    gap, gain = _gap_and_gain(ops, m, pi)
+    return Witness(Inequality(CONSTANT * gain, gap))
+
+
+@twin(stationary_without_optimum, why="every policy that is not optimal gains by mixing an action in")
+def slope_without_optimum(ops: Any, m: Any, pi: Any) -> Inequality:
+    gap, gain = _gap_and_gain(ops, m, pi)
+    return Inequality(gap, CONSTANT * gain)

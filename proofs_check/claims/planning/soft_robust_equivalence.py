@@ -119,6 +119,8 @@ LEVEL = {"level": scalars(1 / 1024, 1.0)}
 def equivalence_of_sets(ops: Any, m: Any, level: Any, pi: Any) -> Identity:
     r"""For the conditional value at risk \tilde V^\pi is the value of \pi under its worst kernel \hat P \le P / level, rewards r: a
     standard robust MDP. Exact.
+
+    Proof: that of C1, with D = 0 on the set.
     """
     _, V, q, _ = _worst(ops, m, pi, CVaR(level))
     return Identity(robust.value_under(ops, m, q, pi), V, axes=("s",))

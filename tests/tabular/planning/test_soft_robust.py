@@ -55,6 +55,14 @@ def test_certificates_hold(name: str, risk) -> None:
         assert by_values.error_bound < 1e-6
 
 
+@pytest.mark.parametrize("risk", [CVaR(0.3), L1Ball(0.4), Entropic(2.0), KLBall(0.2)], ids=str)
+def test_certificates_of_long_rows_are_tight(risk) -> None:
+    mdp = MDP(
+        np.random.default_rng(0).dirichlet(np.ones(120), size=(120, 2)), np.eye(120)[:, :2], 0.9, renormalise=True
+    )
+    assert robust_policy_iteration(mdp, risk).error_bound < 1e-9
+
+
 def test_certificates_of_poor_values_hold_too() -> None:
     mdp = MODELS["endings"]
     exact = RationalOps()
