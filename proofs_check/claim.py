@@ -80,7 +80,10 @@ class Claim:
     def __call__(self, ops: Any, mdp: Any, **draws: Any) -> Evidence:
         """The body's evidence; what it prints goes to stderr, so that stdout has results alone."""
         with contextlib.redirect_stdout(sys.stderr):
-            return self.body(ops, mdp, **draws)
+            try:
+                return self.body(ops, mdp, **draws)
+            except SystemExit as error:  # nothing that a body calls may end a run, and look like its success
+                raise RuntimeError(f"the body exits: SystemExit({error})").with_traceback(error.__traceback__) from None
 
     @property
     def module(self) -> str:
@@ -129,8 +132,15 @@ def claim(
     """
     from proofs_check.families import FIXED, as_families
 
-    if not _ID.fullmatch(id):
+    if not (isinstance(id, str) and _ID.fullmatch(id)):
         raise ValueError(f'claim id {id!r}: expected "<paper>.<name>" in letters, digits and underscores')
+    if isinstance(least, bool) or not isinstance(least, int):
+        raise TypeError(f"{id}: least is {least!r}: expected how many instances, an integer")
+    if least < 0:
+        raise ValueError(f"{id}: least is {least}: expected how many instances, from 0")
+    for each in assumptions if isinstance(assumptions, Sequence) else [assumptions]:
+        if not isinstance(assumptions, Sequence) or not isinstance(each, Assumption):
+            raise TypeError(f"{id}: assumptions holds {each!r}: expected a tuple of Assumption(name, holds)")
     names = tuple(FIXED) if instances is None else tuple(instances)
     if unknown := [name for name in names if name not in FIXED]:
         raise ValueError(f"{id}: no fixed model {unknown[0]!r}; there are {', '.join(FIXED)}")
@@ -139,7 +149,7 @@ def claim(
         statement = " ".join((body.__doc__ or "").split("\n\n")[0].split())
         if not statement:
             raise ValueError(f"{id}: the docstring of {body.__name__} states the claim, and it is missing")
-        parts, drawn = as_families(family), _draws(body, draws or {})
+        parts, drawn = as_families(family, id), _draws(body, {} if draws is None else draws)
         # A statement about chance is about its families' average, which fixed models are no part of.
         fixed = () if instances is None and any(d.name == "streams" for d in drawn.values()) else names
         made = Claim(id, body, parts, drawn, tuple(assumptions), source, kind, fixed, statement, least=least)
@@ -156,8 +166,11 @@ def twin(of: Claim, *, why: str, family: Any = None, draws: Mapping[str, Any] | 
     """
     from proofs_check.families import as_families
 
+    if not isinstance(of, Claim):
+        raise TypeError(f"twin({of!r}): expected the claim whose false variant this is, not its id or its body")
+
     def make(body: Body) -> Claim:
-        parts = of.family if family is None else as_families(family)
+        parts = of.family if family is None else as_families(family, f"a twin of {of.id}")
         statement = " ".join((body.__doc__ or f"{of.statement} [{why}]").split("\n\n")[0].split())
         made = Claim(
             id=f"{of.id}.twin{len(of.twins) + 1}",
@@ -201,7 +214,9 @@ def stronger(of: Claim, factor: Any, *, why: str = "", family: Any = None) -> Cl
 
 def _draws(body: Body, given: Mapping[str, Any]) -> dict[str, Draw]:
     """Draws by name; a factory such as ``values`` stands for ``values()``. They must be what the body takes besides its model."""
-    drawn = {name: draw if isinstance(draw, Draw) else draw() for name, draw in given.items()}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{body.__name__}: draws is {given!r}: expected names with their draws, e.g. dict(V=values())")
+    drawn = {name: draw() if callable(draw) else draw for name, draw in given.items()}
     for name, draw in drawn.items():
         if not isinstance(draw, Draw):
             raise TypeError(f"{body.__name__}: {name}={given[name]!r} is no draw: see proofs_check.draws")
@@ -259,7 +274,10 @@ def claims_of(module: ModuleType) -> list[Claim]:
     found: dict[str, Claim] = {}
     for item in _members(module):
         if item.of is None and found.setdefault(item.id, item) is not item:
-            raise ValueError(f"claim id {item.id!r} is used twice: {found[item.id].file} and {item.file}")
+            first = found[item.id]
+            raise ValueError(
+                f"claim id {item.id!r} is used twice: {first.file}:{_line(first)} and {item.file}:{_line(item)}"
+            )
     return list(found.values())
 
 

@@ -40,6 +40,7 @@ class Outcome:
     drifts: dict[str, str]
     computed: int = 0  # instances, without those from the store
     took: float = 0.0  # seconds for them
+    partly: frozenset[str] = frozenset()  # papers and files of which some claims alone ran
 
     def problems(self) -> list[tuple[int, str]]:
         """Exit codes and what they are for."""
@@ -63,12 +64,15 @@ class Outcome:
             elif v.verdict in ("undecided", "vacuous"):
                 found.append((UNDECIDED, f"{v.id} is {v.verdict}: {v.reason}"))
             found += [
-                (REFUTED, f"{t.id}, a false variant, survives: it came out {t.verdict}")
+                (
+                    REFUTED,
+                    f"{t.id}, a false variant, survives: it came out {t.verdict}{': ' + t.reason if t.reason else ''}",
+                )
                 for t in each.twins
                 if t.verdict != "refuted"
             ]
         for b in self.bites:
-            found += [(REFUTED, text) for text in survives(b, whole=self.whole)]
+            found += [(REFUTED, text) for text in survives(b, whole=self.whole, partly=self.partly)]
         return found
 
     @property
@@ -82,8 +86,12 @@ class Outcome:
         return sum(job.id in b.killed_by for b in self.bites) or None
 
 
-def survives(b: Bite, *, whole: bool) -> list[str]:
-    """What is wrong with what a mutant met. Only a whole run, of all claims, says that one of the engine's survives."""
+def survives(b: Bite, *, whole: bool, partly: frozenset[str] = frozenset()) -> list[str]:
+    """What is wrong with what a mutant met. Only a whole run, of all claims, says that one of the engine's survives, and only
+    one of all claims of a paper or file that one of theirs does.
+    """
+    if b.of in partly:
+        return []
     if not b.canary:
         return [f"the mutant {b.mutant!r} changes nothing" + (f" that a claim of {b.of} computes" if b.of else "")]
     if b.noticed or b.reason or not (whole or b.of):
@@ -182,7 +190,7 @@ def check(
     for d in done:
         if whole and d.verdict is not None and d.job.id not in known:
             drifts[d.job.id] = "and the registry has no verdict for it"
-    return Outcome(done, bites, whole, planted, drifts, computed, took)
+    return Outcome(done, bites, whole, planted, drifts, computed, took, teeth.in_part(jobs))
 
 
 @contextlib.contextmanager
@@ -249,11 +257,14 @@ def register(options: argparse.Namespace) -> int:
 def mutants(options: argparse.Namespace) -> int:
     """``proofs-check mutants``: every mutant against every claim, or those of papers and files against theirs."""
     known, whole = expected.load(), not options.names
-    jobs = [j for j in selection.jobs(options.names, BUDGETS["quick"], 0) if known.get(j.id) != "refuted"]
+    wanted = [j for j in selection.jobs(options.names, BUDGETS["quick"], 0) if known.get(j.id) != "refuted"]
+    false = [j.id for j in wanted if j.paper is None and teeth.refuted(j)]
+    jobs, partly = [j for j in wanted if j.id not in false], teeth.in_part(wanted)
     planted = plans(jobs, kernels=whole)
     with storing.opened(options) as store, progress(len(planted) + teeth.repeats(planted), options.json) as advance:
         bites = teeth.bite(planted, options.workers, lambda b: advance(b.mutant), store=store, fresh=options.fresh)
-    notes, wrong = teeth.toothless(jobs, bites), [text for b in bites for text in survives(b, whole=whole)]
+    notes = dict.fromkeys(false, "it is refuted without any mutant, and kills none") | teeth.toothless(jobs, bites)
+    wrong = [text for b in bites for text in survives(b, whole=whole, partly=partly)]
     if options.json:
         said = {"mutants": [b.as_dict() for b in bites], "toothless": notes, "problems": wrong}
         print(json.dumps(said, indent=1))

@@ -108,7 +108,15 @@ def claim_digest(claim: Claim) -> str:
     """Of everything of a claim that decides what its instances are and what is said of them."""
     fold = _Fold()
     try:
-        for part in (claim.id, claim.body, claim.family, dict(claim.draws), claim.assumptions, claim.instances):
+        for part in (
+            claim.id,
+            claim.body,
+            claim.family,
+            dict(claim.draws),
+            claim.assumptions,
+            claim.instances,
+            claim.least,
+        ):
             fold(part)
     except RecursionError:  # it reaches deep into some library: computed anew each time
         return digest(str(uuid.uuid4()))

@@ -135,6 +135,8 @@ def q_values(*, like: str | None = None) -> Draw:
 
 def _numbers(z: Integers, at: Place, shape: tuple[int, ...], like: str | None, nonnegative: bool) -> Payload:
     B, n = at.B, int(np.prod(shape))
+    if like is not None and like not in at.earlier:
+        raise ValueError(f"like={like!r} names no draw before this one: {', '.join(at.earlier) or 'it is the first'}")
     unit = np.ldexp(GRID, z.between(-4, 8, B)) if like is None else at.earlier[like].unit
     if unit is None:
         raise ValueError(f"like={like!r} names a draw without a grid: expected values or q_values")

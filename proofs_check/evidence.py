@@ -34,6 +34,10 @@ class Inequality:
     axes: tuple[str, ...] = ()
     quotient: bool = True
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.quotient, bool):
+            raise TypeError(f"quotient is {self.quotient!r}: expected True or False")
+
     @property
     def sides(self) -> tuple[Any, Any]:
         """Left and right of the sign."""

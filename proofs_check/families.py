@@ -80,15 +80,19 @@ class Family(Protocol):
         """``n`` models as an ``MDPBatch``."""
 
 
-def as_families(family: Any) -> tuple[Family, ...]:
-    """One family or several as a tuple. Raises TypeError for anything else, ValueError for two of one key."""
+def as_families(family: Any, who: str) -> tuple[Family, ...]:
+    """One family or several as a tuple, which ``who`` wants. TypeError for anything else, ValueError for none or two of a key."""
     parts = tuple(family) if isinstance(family, Sequence) and not isinstance(family, str) else (family,)
     for part in parts:
         if not isinstance(part, Family):
-            raise TypeError(f"{part!r} is no family: expected a callable (seed, n) -> MDPBatch with a name and a key")
+            raise TypeError(
+                f"{who}: {part!r} is no family: expected a callable (seed, n) -> MDPBatch with a name and a key"
+            )
     keys = [part.key for part in parts]
-    if not keys or len(set(keys)) < len(keys):
-        raise ValueError(f"expected families of different keys, got {keys}")
+    if not keys:
+        raise ValueError(f"{who}: no family is given, and instances are drawn from families")
+    if len(set(keys)) < len(keys):
+        raise ValueError(f"{who}: expected families of different keys, got {keys}")
     return parts
 
 

@@ -149,13 +149,16 @@ def mutants_of(module: ModuleType) -> list[Mutant]:
     found: dict[str, Mutant] = {}
     for each in _listed(module):
         if not isinstance(each, Mutant):
-            raise TypeError(f"{module.__name__}: MUTANTS holds {each!r}, which is no Mutant")
+            raise TypeError(f"{module.__file__}: MUTANTS holds {each!r}, which is no Mutant")
         if found.setdefault(each.name, each) is not each:
-            raise ValueError(f"{module.__name__}: the name {each.name!r} of a mutant is used twice")
+            raise ValueError(f"{module.__file__}: the name {each.name!r} of a mutant is used twice")
     return list(found.values())
 
 
 def _listed(module: ModuleType) -> Iterator[Any]:
     for part in getattr(module, "PARTS", ()):
         yield from _listed(part)
-    yield from getattr(module, "MUTANTS", ())
+    listed = getattr(module, "MUTANTS", ())
+    if not isinstance(listed, tuple | list):
+        raise TypeError(f"{module.__file__}: MUTANTS is {listed!r}: expected a tuple of Mutants")
+    yield from listed

@@ -79,7 +79,7 @@ def _claims_in(file: str, wanted: str = "") -> list[str]:
         raise UsageError(f"no file {file!r}")
     try:
         ids = [claim.id for claim in load_file(file)]
-    except Exception as error:  # importing a file of one's own may raise anything
+    except (Exception, SystemExit) as error:  # importing a file of one's own may raise anything
         raise UsageError(explain_load(file, error)) from None
     if not ids:
         raise UsageError(f"{file} defines no claim: decorate a function with proofs_check.claim")

@@ -161,8 +161,11 @@ def export(options: argparse.Namespace) -> int:
     if not rows:
         raise UsageError(f"{options.store} has no results")
     partial = options.file.with_name(options.file.name + ".partial")
-    pq.write_table(pa.Table.from_pylist(rows), partial)
-    partial.replace(options.file)
+    try:
+        pq.write_table(pa.Table.from_pylist(rows), partial)
+        partial.replace(options.file)
+    except OSError as error:
+        raise UsageError(f"{options.file} cannot be written: {error}") from None
     print(f"{options.file}: {len(rows):,} results")
     return OK
 

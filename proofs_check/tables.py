@@ -118,7 +118,7 @@ def verdicts(outcome: Outcome, seconds: float) -> None:
     for _, text in outcome.problems():
         console.print(Text(text, style="red"), soft_wrap=True)
     console.print(
-        f"{len(outcome.done)} claims in {seconds:.1f} s{pace(outcome)}; "
+        f"{len(outcome.done)} claim{'' if len(outcome.done) == 1 else 's'} in {seconds:.1f} s{pace(outcome)}; "
         f"the planted false claim was {outcome.planted.verdict}; exit {outcome.code}"
     )
 

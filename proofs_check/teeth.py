@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofs_check import digests, kernel_mutants, operator_mutants
-from proofs_check.claim import Claim, claim
+from proofs_check.claim import Claim, claim, claims_of
 from proofs_check.evidence import Inequality
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.ledger import Cost, total
@@ -23,7 +23,7 @@ from proofs_check.mutants import check, mutants_of
 from proofs_check.parts import PartWriter
 from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
 from proofs_check.registry import FOUNDATIONS
-from proofs_check.runner import TEETH
+from proofs_check.runner import TEETH, verify
 from proofs_check.store import Record, Store, key
 from proofs_check.verdict import Tally
 
@@ -93,6 +93,13 @@ def plans(jobs: Sequence[Job], *, kernels: bool = True, every: bool = True) -> l
     for each in found:
         check(each.mutant)
     return found
+
+
+def in_part(jobs: Sequence[Job]) -> frozenset[str]:
+    """The papers and files of which the jobs leave claims out: what notices none of their mutants may be one of those."""
+    return frozenset(
+        of for of, own in _by_origin(jobs) if {c.id for c in claims_of(own[0].module())} - {job.id for job in own}
+    )
 
 
 def _by_origin(jobs: Sequence[Job]) -> Iterator[tuple[str, tuple[Job, ...]]]:
@@ -238,6 +245,14 @@ def _record(plan: Planted, job: Job, seen: Seen, run: str) -> Record:
 def _seen(record: Record) -> Seen:
     (said,) = record.tally.samples
     return Seen(said["outcome"], said["canary"], said["moved"], record.cost)
+
+
+def refuted(job: Job) -> bool:
+    """Whether a claim is refuted with no mutant planted: what is false anyway notices nothing."""
+    try:
+        return verify(replace(job.load(), instances=()), TEETH, hunt=True).verdict == "refuted"
+    except Exception:  # a body that raises does so under every mutant, and is listed there
+        return False
 
 
 def toothless(jobs: Sequence[Job], bites: Sequence[Bite]) -> dict[str, str]:

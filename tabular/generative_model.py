@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from tabular import _border as border
+from tabular import _validate as check
 from tabular._jit import threads as allowed
 from tabular.mdp import MDP
 
 MOST = 2**31 - 1
+LAST = 2**63 - 1
 THREADS_ABOVE = 200_000
 """Entries of the model, or draws of an answer, beyond which all threads are used."""
 
@@ -75,6 +77,8 @@ class GenerativeModel:
         border.count(step, "step", 0)
         if n > MOST:
             raise ValueError(f"n is {n}: at most {MOST} draws from a pair in one answer")
+        if step > LAST:
+            raise ValueError(f"step is {step}: at most {LAST}")
         parallel, count = self._threads(min(n, 2 * self.S) * self.pairs)
         kernel = sampling.counts_parallel if parallel else sampling.counts
         with allowed(count):
@@ -103,9 +107,10 @@ class GenerativeModel:
         """
         from tabular._kernels import sampling
 
-        V = np.asarray(V, dtype=np.float64)
+        V = check.float_array(V, "V")
         if V.shape != (self.S,):
             raise ValueError(f"V has shape {V.shape}: expected ({self.S},)")
+        check.check_finite(V, "V")
         drawn, out = self.draw(n, step), np.empty(self.S * self.A)
         parallel, count = self._threads(len(drawn))
         kernel = sampling.mean_values_parallel if parallel else sampling.mean_values

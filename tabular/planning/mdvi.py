@@ -15,6 +15,7 @@ Algorithm 1; formulas and proofs: ``tabular.reference.mirror_descent`` and the c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,12 +145,18 @@ def mdvi_budget(mdp: MDP, epsilon: float, delta: float) -> Budget:
         raise ValueError(f"delta is {delta}: expected a probability below one")
     _discounted(mdp)
     gamma, H, r = mdp.gamma, 1.0 / (1.0 - mdp.gamma), float(np.abs(mdp.rewards).max())
-    K = 1
+    few, K = 0, 1
     while 2.0 * (K + H) * gamma**K * r > epsilon / 2.0:
-        K += 1
-    pairs = int(mdp.mask.sum())
-    M = 32.0 * (gamma * H * r / epsilon) ** 2 * np.log(2.0 * pairs * K / delta) / (1.0 - gamma * gamma)
-    return Budget(K, max(1, int(np.ceil(M))), pairs * K * max(1, int(np.ceil(M))))
+        few, K = K, 2 * K
+    while K - few > 1:  # (K + H) gamma^K falls in K, since H log(1 / gamma) >= 1
+        middle = (few + K) // 2
+        few, K = (middle, K) if 2.0 * (middle + H) * gamma**middle * r > epsilon / 2.0 else (few, middle)
+    pairs, ratio = int(mdp.mask.sum()), gamma * H * r / epsilon
+    M = 32.0 * ratio * ratio * np.log(2.0 * pairs * K / delta) / (1.0 - gamma * gamma)
+    if not np.isfinite(M):
+        raise ValueError(f"epsilon is {epsilon}: too small for rewards up to {r} and gamma = {gamma}")
+    M = max(1, int(np.ceil(M)))
+    return Budget(K, M, pairs * K * M)
 
 
 def _check(mdp: Any, alpha: Any, K: Any, M: Any, beta: Any, seed: Any) -> None:
@@ -188,6 +195,8 @@ def _optimal(mdp: MDP, V_star: Any) -> tuple[np.ndarray, float]:
 def _marks(record: Any, K: int) -> frozenset[int]:
     if record is None:
         return frozenset(np.unique(np.geomspace(1, K, POINTS).round().astype(int)).tolist())
+    if not isinstance(record, Iterable) or isinstance(record, str):
+        raise TypeError(f"record is {record!r}: expected increasing iterations in 1 ... {K}, or None")
     marks = list(record)
     for k in marks:
         border.count(k, "record")

@@ -396,6 +396,9 @@ class Ops:
 
     def stack(self, items: Sequence[Value]) -> Value:
         """Values of one event shape side by side, along a new first event axis (for an axis that a claim names, such as k)."""
+        items = list(items)
+        if strays := [x for x in items if not isinstance(x, Value)]:
+            raise TypeError(f"ops.stack takes values, not {strays[0]!r}: ops.constant makes one of a number")
         data, axis = [self._own(x).data for x in items], self.planes + self.nbatch
         if len({x.shape for x in items}) != 1:
             raise TypeError(f"ops.stack takes values of one event shape, not {[x.shape for x in items]}")

@@ -516,6 +516,7 @@ def _digests(path: Path, text: str) -> dict[str, str]:
         ("gamma=0.5", "gamma=0.25", {"my.A", "my.A.twin1", "my.B"}),
         ("import Shannon", "import KL", set()),
         ('id="my.B"', 'id="my.C"', {"my.B", "my.C"}),
+        ("assumptions=(some,)", "assumptions=(some,), least=300", {"my.A", "my.A.twin1"}),
     ],
 )
 def test_an_edit_changes_the_digests_of_what_it_concerns(tmp_path: Path, old: str, new: str, changed: set[str]) -> None:
@@ -605,6 +606,9 @@ def test_costs_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert {r["version_numpy"] for r in rows} == {np.__version__}
     assert len({r["instances"] for r in rows}) == 3
     assert main(["costs", "--store", str(tmp_path / "none")]) == USAGE
+    capsys.readouterr()
+    assert main(["export", "--store", folder, str(tmp_path / "none" / "t.parquet")]) == USAGE
+    assert "t.parquet cannot be written" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", "--store", folder, str(tmp_path / "u.parquet")]) == USAGE
     assert "tabular-proofs[export]" in capsys.readouterr().err

@@ -47,6 +47,21 @@ MUTANTS = (
 )
 """
 
+ANOTHER = """
+
+@claim(id="own.C2", family=families.garnet(2, 2), draws={"V": values()}, instances=())
+def other(ops, m, V):
+    "The norm is at most twice the norm."
+    return Inequality(ops.norm(V), 2 * ops.norm(V))
+"""
+FALSE = """
+
+@claim(id="own.F", family=families.garnet(2, 2), draws={"V": values()}, instances=())
+def false(ops, m, V):
+    "The norm is at most half the norm: false."
+    return Inequality(ops.norm(V), half(ops, m, V))
+"""
+
 
 def _jobs(*labels: str) -> tuple[Job, ...]:
     return tuple(selection.jobs([f"foundations.{label}" for label in labels], BUDGETS["quick"], 0))
@@ -159,13 +174,39 @@ def test_survivors_fail_a_whole_run_and_only_that() -> None:
     assert Outcome([], [survivor], True, false, {}).code == REFUTED
     assert Outcome([], [survivor], False, false, {}).code == OK
     assert Outcome([], [Bite("nothing", False, (), ())], False, false, {}).code == REFUTED
-    # A paper's own fails any run; one that the check of kernels notices, or with a reason, fails none.
+    # A paper's own fails any run of all of the paper's claims; one that the check of kernels notices, or with a reason, fails none.
     assert survives(replace(survivor, of="mine"), whole=False) == ["the mutant 'survivor' survives"]
     assert not survives(replace(survivor, checked_by=("mine.C1",)), whole=True)
     assert not survives(replace(survivor, reason="nobody can see it"), whole=True)
     assert survives(Bite("nothing", False, (), (), of="mine", reason="whatever"), whole=False) == [
         "the mutant 'nothing' changes nothing that a claim of mine computes"
     ]
+
+
+def test_some_claims_of_a_file_answer_for_no_mutant_that_others_may_notice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, options = _file(tmp_path, more=ANOTHER), ["--quick", "--workers", "1", "--no-store"]
+    said = {}
+    for name in ("own.C1", "own.C2"):
+        assert main(["verify", f"{file}::{name}", *options]) == OK
+        said[name] = capsys.readouterr().out
+        assert "survives" not in said[name] and "changes nothing" not in said[name]
+    assert "killed by claims" in said["own.C2"]  # they are planted, and what it kills counts
+    assert main(["verify", file, *options]) == REFUTED
+    assert "the mutant 'half is a third' survives" in capsys.readouterr().out
+    jobs = selection.jobs([f"{file}::own.C1"], BUDGETS["quick"], 0)
+    assert teeth.in_part(jobs) == {file} and not teeth.in_part(selection.jobs([file], BUDGETS["quick"], 0))
+    assert teeth.in_part(_jobs("C1")) == {"foundations"}
+
+
+def test_a_claim_that_is_false_anyway_kills_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = _file(tmp_path, more=FALSE)
+    assert _main(file, "--json", "--no-store") == REFUTED
+    said = json.loads(capsys.readouterr().out)
+    assert not any("own.F" in b["killed_by"] for b in said["mutants"])
+    assert said["toothless"]["own.F"] == "it is refuted without any mutant, and kills none"
+    assert said["problems"] == ["the mutant 'half is a third' survives"]
 
 
 def test_the_planted_falsehood_is_refuted_and_its_survival_fails_the_run() -> None:
@@ -218,7 +259,8 @@ def test_a_file_lists_mutants_of_its_own(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_an_edited_claim_meets_its_mutants_again(tmp_path: Path) -> None:
     def keys(file: str) -> set[str]:
-        sys.modules.pop(next((name for name in sys.modules if name.endswith("own_py")), ""), None)
+        for name in [name for name in sys.modules if name.endswith("own_py")]:
+            del sys.modules[name]
         return {
             teeth._key(plan, job)
             for plan in teeth.plans(selection.jobs([file], BUDGETS["quick"], 0), kernels=False)
@@ -243,6 +285,7 @@ def test_a_survivor_with_a_reason_fails_nothing(tmp_path: Path, capsys: pytest.C
     [
         ('MUTANTS += (Mutant("half is thrice", __name__, "half", "2", "3"),)', "is used twice"),
         ("MUTANTS += (half,)", "which is no Mutant"),
+        ("MUTANTS = MUTANTS[0]", "expected a tuple of Mutants"),
         ('MUTANTS += (Mutant("stale", __name__, "half", "7", "8"),)', "does not contain '7'"),
         ('MUTANTS += (Mutant("a claim", __name__, "body", "2", "3"),)', "no plain function"),
     ],

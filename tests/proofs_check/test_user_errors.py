@@ -57,6 +57,21 @@ BODIES: list[tuple[str, str, str]] = [
     ("return Inequality(ops.norm(V) ** 0.5, 1)", "TypeError", "non-negative integer power"),
     ("return Inequality(1 / 0, 1)", "ZeroDivisionError", "division by zero"),
     ("return Inequality(undefined, 1)", "NameError", "undefined"),
+    (
+        "return Inequality(ops.norm(V), ops.norm(V), quotient='no')",
+        "TypeError",
+        "quotient is 'no': expected True or False",
+    ),
+    (
+        "return Inequality(ops.stack([ops.norm(V), 1]), 1, axes=('k',))",
+        "TypeError",
+        "ops.stack takes values, not 1: ops.constant",
+    ),
+    (
+        "return Inequality(ops.stack([V, ops.norm(V)]), 1, axes=('k',))",
+        "TypeError",
+        "values of one event shape, not [(2,), ()]",
+    ),
 ]
 
 
@@ -96,6 +111,27 @@ def test_wrong_evidence_is_reported_at_the_definition(tmp_path: Path, line: str,
     assert "def body(ops, mdp, V):" in told
 
 
+def test_a_body_that_exits_ends_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It would end with the body's own code, 0 for one, and no verdict."""
+    file = written(tmp_path, "raise SystemExit(0)")
+    told = fault(file)
+    assert (
+        told.startswith("RuntimeError: the body exits: SystemExit(0)") and f"{file}:{HEAD.count(chr(10)) + 4}" in told
+    )
+    assert main(["verify", str(file), "--quick", "--workers", "1", "--no-mutants", "--no-store"]) == REFUTED
+    assert "the body exits" in capsys.readouterr().out
+
+
+def test_two_claims_of_one_id_are_named_with_their_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = written(tmp_path, "return V")
+    file.write_text(
+        file.read_text() + BODY.format(line="return V", draws="V=values", more="").replace("def body", "def other")
+    )
+    assert main(["verify", str(file), "--quick"]) == USAGE
+    first = HEAD.count("\n") + 1
+    assert f"is used twice: {file}:{first} and {file}:{first + 4}" in capsys.readouterr().err
+
+
 def test_an_error_while_settling_names_the_instance(tmp_path: Path) -> None:
     told = fault(written(tmp_path, "return Inequality(ops.norm(V) * (1 if ops.batch else None), ops.norm(V))"))
     assert "  in rationals" in told
@@ -108,6 +144,7 @@ def test_assumptions_and_draws(tmp_path: Path) -> None:
     )
     assert "in the assumption 'A'" in told and "lambda m: m.gama < 1" in told and "did you mean gamma?" in told
     told = fault(written(tmp_path.joinpath("b").mkdir() or tmp_path / "b", "return V", draws='V=values(like="W")'))
+    assert "like='W' names no draw before this one" in told
     assert "while drawing 'V' (values), after nothing" in told
 
 
@@ -116,7 +153,36 @@ def test_assumptions_and_draws(tmp_path: Path) -> None:
     [
         (HEAD + BODY.format(line="return V", draws="W=values", more=""), 11, "takes ['V']"),
         (HEAD + BODY.format(line="return V", draws="V=valuess", more=""), 11, "valuess"),
-        (HEAD + BODY.format(line="return V", draws="V=3", more=""), 11, "'int' object is not callable"),
+        (HEAD + BODY.format(line="return V", draws="V=3", more=""), 11, "V=3 is no draw"),
+        (
+            HEAD + BODY.format(line="return V", draws="V=values", more=", least=-1"),
+            11,
+            "least is -1: expected how many",
+        ),
+        (
+            HEAD + BODY.format(line="return V", draws="V=values", more=", least='x'"),
+            11,
+            "least is 'x': expected how many",
+        ),
+        (HEAD + BODY.format(line="return V", draws="V=values", more=", least=True"), 11, "least is True"),
+        (HEAD + BODY.format(line="return V", draws="V=values", more=", assumptions=(len,)"), 11, "assumptions holds"),
+        (HEAD + BODY.format(line="return V", draws="V=values", more=", assumptions=helper"), 11, "assumptions holds"),
+        (
+            HEAD + BODY.format(line="return V", draws="V=values", more="").replace("dict(V=values)", "('V',)"),
+            11,
+            "draws is ('V',)",
+        ),
+        (
+            HEAD + BODY.format(line="return V", draws="V=values", more="").replace("=F", "=()"),
+            11,
+            "bad.C1: no family is given",
+        ),
+        (
+            HEAD + "from proofs_check import twin\ntwin('bad.C1', why='a name')\n",
+            12,
+            "expected the claim whose false variant",
+        ),
+        (HEAD + "raise SystemExit(0)\n", 11, "SystemExit"),
         (HEAD + BODY.format(line="return V", draws="V=values", more=', instances=["frozen"]'), 11, "no fixed model"),
         (HEAD + "def f(:\n", 11, "SyntaxError"),
         (HEAD + "1 / 0\n", 11, "ZeroDivisionError"),

@@ -158,5 +158,9 @@ def test_refusals() -> None:
         g.draw(1, -1)
     with pytest.raises(ValueError, match="at most 2147483647 draws"):
         g.draw(2**31)
+    with pytest.raises(ValueError, match="step is 9223372036854775808: at most"):
+        g.draw(1, 2**63)
+    with pytest.raises(ValueError, match=r"V\[2\] is nan"):
+        g.mean(np.where(np.arange(12) == 2, np.nan, 0.0), 1)
     with pytest.raises(ValueError, match=r"V has shape \(3,\): expected \(12,\)"):
         g.mean(np.zeros(3), 1)

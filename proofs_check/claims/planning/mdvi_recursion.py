@@ -178,8 +178,8 @@ def munchausen_from_zero(ops: Any, m: Any, e1: Any, e2: Any, e3: Any, e4: Any, a
 def munchausen_policies(ops: Any, m: Any, e1: Any, e2: Any, e3: Any, e4: Any, alpha: Any, tau: Any) -> Identity:
     r"""The policies are the same: \mathrm{softmax}(q^M_k / \tau) = \pi_k for k = 0, ..., K - 1.
 
-    Proof: C7; a constant in each state does not move a softmax. (So the policies agree from w_0 = 0, too, at K = 2; later ones
-    do not, since the constants are propagated.)
+    Proof: C7; a constant in each state does not move a softmax. (So the policies agree from w_0 = 0, too, where all states have
+    as many actions and no step ends: what :math:`s_k` lacks is then one constant. Elsewhere it depends on the pair, from k = 1 on.)
     """
     mean = noisy(ops, m, [e1, e2, e3, e4])
     left = munchausen(ops, m, K, alpha, Shannon(tau), tau, mean)[1]

@@ -75,8 +75,8 @@ LOCKS = families.hidden_path(3, 2, gamma=(0.75,))
 )
 def budget(ops: Any, m: Any, rng: Any) -> Trial:
     r"""\|V^* - V^{\pi'_K}\| \le \varepsilon with probability 1 - \delta, at \alpha = \gamma, from the K and M of
-    ``mdvi_budget``. Here \varepsilon = 1, \delta = 1/20, three states, two actions, \gamma = 3/4 and rewards in [0,
-    1].
+    ``mdvi_budget``. Here \varepsilon = 1, \delta = 1/20, three states, two actions, \gamma = 3/4 and rewards in
+    [-1, 1].
 
     Proof: by C3 the loss is at most :math:`2 (K+H) \gamma^K r + 2 \max_k |E_k|`, by C4 the errors are small: K makes
     the first half of :math:`\varepsilon`, M the second. A factor H more than Theorem 1, whose constants were not

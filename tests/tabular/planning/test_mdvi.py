@@ -109,6 +109,15 @@ def test_budget_keeps_its_promise_and_is_the_one_that_the_claim_uses() -> None:
     assert max(losses) <= mdvi_sampling.EPSILON
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 0.99, 1 - 2.0**-30])
+@pytest.mark.parametrize("epsilon", [8.0, 1e-2])
+def test_budget_has_no_iteration_too_many(gamma: float, epsilon: float) -> None:
+    mdp = MDP(np.ones((1, 1, 1)), [[1.0]], gamma)
+    K, H = mdvi_budget(mdp, epsilon, 0.1).K, 1 / (1 - gamma)
+    start_up = [2 * (k + H) * gamma**k for k in (K - 1, K)]
+    assert start_up[1] <= epsilon / 2 and (K == 1 or start_up[0] > epsilon / 2)
+
+
 def test_known_values_and_their_error() -> None:
     mdp = garnet(6, 3).member(0, 0)
     solution = solve(mdp)
@@ -135,6 +144,7 @@ GOOD = garnet(3, 2).member(0, 0)
         ({"record": [3, 2]}, ValueError, r"record is \[3, 2\]"),
         ({"record": [99]}, ValueError, r"record is \[99\]: expected increasing iterations in 1 ... 4"),
         ({"record": [1.5]}, TypeError, "record is 1.5"),
+        ({"record": 3}, TypeError, "record is 3: expected increasing iterations in 1 ... 4, or None"),
         ({"V_star": [0.0]}, ValueError, r"V_star has shape \(1,\): expected \(3,\)"),
         ({"V_star": [0.0, np.nan, 0.0]}, ValueError, r"V_star\[1\]"),
     ],
@@ -151,6 +161,8 @@ def test_refusals_of_models_and_budgets() -> None:
     for call in (lambda: mdvi(total, alpha=0.5, K=1), lambda: mdvi_budget(total, 1.0, 0.1)):
         with pytest.raises(ValueError, match="gamma = 1: MDVI is for discounted models"):
             call()
+    with pytest.raises(ValueError, match="epsilon is 1e-200: too small for rewards up to"):
+        mdvi_budget(GOOD, 1e-200, 0.1)
     with pytest.raises(ValueError, match="epsilon is 0"):
         mdvi_budget(GOOD, 0, 0.1)
     with pytest.raises(ValueError, match=r"delta is 1\.0: expected a probability below one"):
