@@ -75,7 +75,7 @@ def discounted_is_nearly_gain(ops: Any, m: Any, pi: Any) -> Inequality:
     first state pays 1 and is never seen again.
     """
     P, r = chain_of(ops, m, pi)
-    level = average.unichain_gain(ops, P, r) / (1 - m.gamma)
+    level = ops.dot(average.stationary(ops, P), r) / (1 - m.gamma)
     return _each(ops, P, ops.norm(ops.evaluate(m, pi) - level), reward_span(ops, m))
 
 

@@ -197,22 +197,28 @@ def dropped_and_returned(ops: Any, m: Any, Q: Any, tau: Any, q: Any) -> Identity
     return Identity(_returned(ops, m, Q, Tsallis(tau, q), pi), ops.sum(0 * Q), axes=("s",))
 
 
-PLAIN = {"Q": q_values(), "tau": scalars(0.25, 4.0), "q": indices()}
+PLAIN = {"Q": q_values(), "tau": scalars(0.25, 4.0), "q": indices(), "alpha": scalars(0.125, 1.0)}
 
 
 @claim(id="tsallis_mvi.C9", family=SMALL, draws=PLAIN, source=ZHU + " (own observation)", kind="identity", instances=())
-def without_bonus(ops: Any, m: Any, Q: Any, tau: Any, q: Any) -> Identity:
-    r"""At \alpha = 0 and with the policy e_q(Q/(q\tau) - \psi) MVI(q) is value iteration regularised by -\tau S_q:
-    \langle\pi, Q - \tau L_q(\pi)\rangle = max_\pi \langle\pi, Q\rangle + \tau S_q(\pi).
+def without_bonus(ops: Any, m: Any, Q: Any, tau: Any, q: Any, alpha: Any) -> Identity:
+    r"""With the policy e_q(Q/(q\tau) - \psi) MVI(q) is at \alpha = 0 value iteration regularised by -\tau S_q: \langle\pi,
+    Q - \tau L_q(\pi)\rangle = max_\pi \langle\pi, Q\rangle + \tau S_q(\pi). Otherwise \langle\pi, Q_{k+1}\rangle is less
+    by \alpha\tau S_q(\pi).
 
-    Proof: that policy is the maximiser, and :math:`-\langle\pi, L_q(\pi)\rangle = S_q(\pi)`.
+    Proof: that policy is the maximiser, and :math:`-\langle\pi, L_q(\pi)\rangle = S_q(\pi)`. It is computed as the one of
+    the weight :math:`\tau`, and as the absorbed one, :math:`e_q(Q/\tau' - \psi)`, at :math:`\tau' = q\tau`.
     """
-    pi = mvi_policy(ops, m, Q, tau, q, 0)
-    return Identity(mvi_values(ops, m, pi, Q, tau, q), Tsallis(tau, q).conjugate(ops, Q, m.mask), axes=("s",))
+    pi, absorbed = mvi_policy(ops, m, Q, tau, q, 0), mvi_policy(ops, m, Q, q * tau, q)
+    earned = ops.dot(pi, mvi_step(ops, m, Q, pi, tau, q, alpha))
+    best = Tsallis(tau, q).conjugate(ops, Q, m.mask)
+    less = ops.policy_backup(m, pi, best) - alpha * tau * ops.tsallis_entropy(pi, q)
+    left = ops.stack([mvi_values(ops, m, pi, Q, tau, q), mvi_values(ops, m, absorbed, Q, tau, q), earned])
+    return Identity(left, ops.stack([best, best, less]), axes=("form", "s"))
 
 
 @twin(without_bonus, why="the policy e_q(Q/tau - psi), with 1/q absorbed: the maximiser for tau/q, unless q = 1")
-def without_bonus_absorbed(ops: Any, m: Any, Q: Any, tau: Any, q: Any) -> Identity:
+def without_bonus_absorbed(ops: Any, m: Any, Q: Any, tau: Any, q: Any, alpha: Any) -> Identity:
     pi = mvi_policy(ops, m, Q, tau, q)
     return Identity(mvi_values(ops, m, pi, Q, tau, q), Tsallis(tau, q).conjugate(ops, Q, m.mask), axes=("s",))
 
