@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from proofs_check.claim import Claim
+from proofs_check.registry import KINDS
 
 HEAD = "[[claims]]\n"
 
@@ -39,6 +40,8 @@ def _entry(block: str, claim: Claim) -> str:
     """The entry of a claim, its fields in one order."""
     fields = dict(re.findall(r"^(\w+) = (.*)$", block, re.MULTILINE))
     verdict = fields.get("verdict", '"holds"')
+    if claim.kind not in KINDS:
+        raise ValueError(f"{claim.id}: kind {claim.kind!r} is none of {', '.join(KINDS)}")
     new = {"id": f'"{claim.id}"', "kind": f'"{claim.kind}"', "statement": _quoted(claim.statement)}
     if claim.source:
         new["source"] = _quoted(claim.source)
