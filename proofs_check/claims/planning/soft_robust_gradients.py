@@ -24,7 +24,7 @@ MOVING: dict[str, Any] = {
     "draws": BETA | STEP | {"pi": policies(interior=True), "other": deterministic_policies(), "rho": distributions()},
     "assumptions": (discounted,),
     "source": THEOREM,
-    "kind": "theorem",
+    "kind": "inequality",
     "instances": (),
 }
 
@@ -51,12 +51,13 @@ def _remainder(
     return Inequality(left, m.gamma * far * size / rest**2 + m.gamma * beta * size**2 / (2 * rest**3))
 
 
-@claim(id="soft_robust.C3", kind="identity", **MOVING)
+@claim(id="soft_robust.C3", **MOVING)
 def policy_gradient(ops: Any, m: Any, beta: Any, h: Any, pi: Any, other: Any, rho: Any) -> Inequality:
-    r"""\partial \tilde V^\pi(\rho) / \partial \pi(a|s) = \mu(s) Q(s,a), visits under the worst kernel, with a
-    remainder of second order: |\tilde V^{\pi'}(\rho) - \tilde V^\pi(\rho) - \langle \mu Q, \pi' - \pi \rangle| \le
-    \gamma \delta \varepsilon / (1-\gamma)^2 + \gamma \beta \varepsilon^2 / (2 (1-\gamma)^3), \delta = \max_s \|\pi' -
-    \pi\|_1, \varepsilon = \max_s |\langle \pi' - \pi, Q \rangle|.
+    r"""|\tilde V^{\pi'}(\rho) - \tilde V^\pi(\rho) - \langle \mu Q, \pi' - \pi \rangle| \le \gamma \delta \varepsilon /
+    (1-\gamma)^2 + \gamma \beta \varepsilon^2 / (2 (1-\gamma)^3), \mu visits under the worst kernel: the gradient is \mu(s)
+    Q(s,a).
+
+    Here :math:`\delta = \max_s \|\pi' - \pi\|_1` and :math:`\varepsilon = \max_s |\langle \pi' - \pi, Q \rangle|`.
 
     Proof: with :math:`\Delta = V' - V`, concavity gives :math:`-\sigma(V') \le -\sigma(V) + \langle q,
     \Delta\rangle`, and second derivatives :math:`-\beta\,\mathrm{Var}` at least that less
