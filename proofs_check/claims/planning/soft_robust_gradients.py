@@ -109,8 +109,8 @@ def _dominated(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> 
 @claim(id="soft_robust.C4", **DOMINATION)
 def gradient_domination(ops: Any, m: Any, beta: Any, pi: Any, rival: Any, start: Any) -> Inequality:
     r"""\tilde V^*(\rho) - \tilde V^\pi(\rho) \le \|\mu^{\pi_*} / \mu^\pi\|_\infty \max_{\bar\pi} \langle \nabla
-    \tilde V^\pi(\rho), \bar\pi - \pi \rangle, both visits under the worst kernel of \pi, \rho > 0. It is so for every
-    policy in the place of \pi_*, and tried on deterministic ones, an optimal one among them.
+    \tilde V^\pi(\rho), \bar\pi - \pi \rangle, both visits under the worst kernel of \pi, \rho > 0. So for every
+    policy in the place of \pi_*, and tried on deterministic ones.
 
     Proof: C4a, in which the advantages are not negative; the maximum is :math:`\sum_s \mu^\pi(s) \max_a (Q - V)`.
     """
