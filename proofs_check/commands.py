@@ -25,7 +25,7 @@ from proofs_check.runner import verify as verify_claim
 from proofs_check.settle import Settler
 from proofs_check.store import Store
 from proofs_check.teeth import Bite
-from proofs_check.user_errors import reported
+from proofs_check.user_errors import reported, show_command
 from proofs_check.verdict import Verdict
 
 
@@ -301,8 +301,7 @@ def show(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise selection.UsageError(str(error)) from None
         _show_instance(claim, options.seed, address, mdp, payloads)
-        where = f" --file {options.file}" if options.file else ""
-        print(f"again: proofs-check show {claim.id}{where} --seed {options.seed} --instance '{address}'")
+        print("again:", show_command(claim.id, options.file, "--seed", options.seed, "--instance", address))
     return OK
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import linecache
+import shlex
 import site
 import sysconfig
 import traceback
@@ -74,8 +75,14 @@ def reported(claim: Claim, seed: int, as_error: Callable[[str], BaseException]) 
 
 def command(claim: Claim, address: str, seed: int = 0) -> str:
     """The command that shows an instance of a claim again."""
-    file = "" if claim.module.startswith("proofs_check.claims.") else f" --file {claim.file}"
-    return f"proofs-check show {claim.id}{file} --seed {seed} --instance '{address}'"
+    file = None if claim.module.startswith("proofs_check.claims.") else claim.file
+    return show_command(claim.id, file, "--seed", seed, "--instance", address)
+
+
+def show_command(claim_id: str, file: object, *arguments: object) -> str:
+    """``proofs-check show`` of a claim, from a claims file or (``file`` empty) of the project's, quoted for a shell."""
+    words = ["proofs-check", "show", claim_id, *(["--file", file] if file else []), *arguments]
+    return shlex.join(map(str, words))
 
 
 def _is_authors(file: str, claims: str) -> bool:

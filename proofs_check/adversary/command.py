@@ -19,6 +19,7 @@ from proofs_check.cli import OK, REFUTED
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.runner import BUDGETS
 from proofs_check.settle import EngineFault
+from proofs_check.user_errors import show_command
 from proofs_check.weighing import up
 
 DETAILED = 3  # up to this many claims are shown with history and instance
@@ -198,8 +199,7 @@ def _instead(r: Attack) -> str:
 
 
 def _again(target: Target, path: Path) -> str:
-    where = f" --file {target.job.file}" if target.job.file else ""
-    return f"again: proofs-check show {target.id}{where} --replay {path}"
+    return f"again: {show_command(target.id, target.job.file, '--replay', path)}"
 
 
 def detailed(r: Attack) -> list[str]:

@@ -16,7 +16,9 @@ from proofs_check.claim import load_file
 from proofs_check.testing import claims_as_tests
 
 ROOT = Path(__file__).parents[2]
-CODE = re.findall(r"```python\n((?!>>>).*?)```", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"), re.DOTALL)
+CODE = re.findall(
+    r"```python\n(# \w+\.py\n.*?)```", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"), re.DOTALL
+)
 SAMPLE = Path(__file__).with_name("sample_claims.py")
 CLAIMS = {c.id: c for c in load_file(SAMPLE)}
 

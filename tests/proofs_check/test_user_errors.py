@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +86,10 @@ def test_the_line_of_the_body(tmp_path: Path, line: str, kind: str, text: str) -
     assert told[2].strip() == line
     assert told[3] == "  in float64 enclosures, 200 instances at once"
     assert told[4] == "  on the 200 instances garnet[0]:0"
-    assert told[5] == f"  again: proofs-check show bad.C1 --file {file} --seed 0 --instance 'garnet[0]:0.0'"
+    assert (
+        told[5]
+        == f"  again: proofs-check show bad.C1 --file {shlex.quote(str(file))} --seed 0 --instance 'garnet[0]:0.0'"
+    )
     assert len(told) == 6
 
 
