@@ -8,6 +8,7 @@ below, at the precision of floats, would leave most of it open again, and costs 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -167,9 +168,12 @@ def _flat(ops: Any, x: Any, shape: tuple[int, ...]) -> np.ndarray:
     if x.ndim == ops.nbatch and shape:
         x = x.reshape(x.shape + (1,) * len(shape))
     lead = x.shape[: x.ndim - len(shape)] or (1,)
-    entries = max(1, int(np.prod(shape, dtype=np.int64)))
-    x = np.broadcast_to(x, (*lead, *shape)).reshape(lead[0], entries)
-    return np.broadcast_to(x, (1 if ops.batch is None else int(ops.batch), entries))
+    x = _wide(x, (*lead, *shape)).reshape(lead[0], max(1, math.prod(shape)))
+    return _wide(x, (1 if ops.batch is None else int(ops.batch), x.shape[1]))
+
+
+def _wide(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return x if x.shape == shape else np.broadcast_to(x, shape)
 
 
 def _relative(ops: Any, left: Any, right: Any, difference: Any) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -54,8 +53,8 @@ class BallOps(FlintOps):
     def __exit__(self, *_: Any) -> None:
         self._context.prec = self._saved.pop()
 
-    def _number(self, x: Fraction) -> Any:
-        return self._arb(self._fmpq(x.numerator, x.denominator))
+    def _ratio(self, n: int, d: int) -> Any:
+        return self._arb(self._fmpq(n, d))
 
     def _larger(self, x: Any, y: Any) -> Any:
         return x.max(y)

@@ -276,7 +276,9 @@ class EnclosureOps(Ops):
         mass = row_expectation(P.rows, np.abs(v), P.S, P.A)
         spread = row_expectation(P.rows, r, P.S, P.A)
         rad = spread * (1.0 + P.relative) + mass * (P.relative + gamma_n(n + 1) * (1.0 + P.relative))
-        return Value(self, pack(mid, up(rad, n)), 2)
+        # What surely ends passes nothing on, and that is exact: so pairs tie whose policies differ only later.
+        ends_here = (row_expectation(P.rows, np.ones_like(v), P.S, P.A) == 0) & np.isfinite(P.relative)
+        return Value(self, pack(mid, np.where(ends_here, 0.0, up(rad, n))), 2)
 
     @quietly
     def _dense_rows(self, P: Transitions) -> np.ndarray:

@@ -24,7 +24,7 @@ def objects(shape: tuple[int, ...], items: Sequence[Any]) -> np.ndarray:
 
 def rows_of(x: np.ndarray) -> list[list[Any]]:
     """The rows along the last axis as lists."""
-    return [list(r) for r in x.reshape(-1, x.shape[-1])]
+    return list(x.reshape(-1, x.shape[-1]).tolist())
 
 
 def _by(row: np.ndarray, mask: np.ndarray) -> Callable[[int, int], int]:
@@ -46,8 +46,12 @@ class FlintOps(Ops):
             raise TypeError(f"{type(self).__name__} takes one model at a time")
         super().__init__(None)
 
-    def _number(self, x: Fraction) -> Any:
+    def _ratio(self, n: int, d: int) -> Any:
+        """The number ``n / d``."""
         raise NotImplementedError
+
+    def _number(self, x: Fraction | int) -> Any:
+        return self._ratio(x.numerator, x.denominator)
 
     def _larger(self, x: Any, y: Any) -> Any:
         raise NotImplementedError
@@ -69,10 +73,15 @@ class FlintOps(Ops):
         return np.asarray(-x, dtype=object)
 
     def _map(self, f: Callable[..., Any], *arrays: np.ndarray) -> np.ndarray:
-        wide = np.broadcast_arrays(*arrays)
-        return objects(wide[0].shape, [f(*items) for items in zip(*(a.ravel() for a in wide), strict=True)])
+        wide = arrays if len({a.shape for a in arrays}) == 1 else np.broadcast_arrays(*arrays)
+        return objects(wide[0].shape, [f(*items) for items in zip(*(a.ravel().tolist() for a in wide), strict=True)])
+
+    def constant(self, x: Any) -> Value:
+        return Value(self, objects((), [self._number(x)]), 0) if type(x) is int else super().constant(x)
 
     def _lift(self, x: np.ndarray) -> np.ndarray:
+        if x.dtype.kind == "f" and np.isfinite(x).all():
+            return objects(x.shape, [self._ratio(*v.as_integer_ratio()) for v in x.ravel().tolist()])
         return objects(x.shape, [self._number(to_fraction(v, "x")) for v in x.ravel().tolist()])
 
     def distribution(self, x: Any, ndim: int = 2) -> Value:
@@ -81,11 +90,10 @@ class FlintOps(Ops):
         a = self._shaped(x, ndim)
         out: list[Any] = []
         for row in rows_of(a):
-            exact = [to_fraction(v, "x") for v in row]
-            total = sum(exact, Fraction(0))
-            if total <= 0:
+            exact = row if a.dtype.kind in "iu" else [to_fraction(v, "x") for v in row]
+            if (total := sum(exact)) <= 0:
                 raise ModelError(f"a row of a distribution sums to {total}")
-            out += [self._number(v / total) for v in exact]
+            out += [self._ratio(v, total) if type(v) is int else self._number(v / total) for v in exact]
         return Value(self, objects(a.shape, out), ndim)
 
     def support(self, x: Any) -> np.ndarray:
@@ -111,16 +119,16 @@ class FlintOps(Ops):
         )
 
     def _sum(self, x: np.ndarray, axis: int) -> np.ndarray:
-        x = np.moveaxis(x, axis, -1)
+        x = x if axis == -1 else np.moveaxis(x, axis, -1)
         return objects(x.shape[:-1], [sum(r[1:], r[0]) for r in rows_of(x)])
 
     def _dot(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._sum(self._mul(*np.broadcast_arrays(x, y)), -1)
+        return self._sum(self._mul(x, y), -1)
 
     def _max(self, x: np.ndarray, mask: np.ndarray | None, axis: int) -> np.ndarray:
         x = np.moveaxis(x, axis, -1)
         allow = np.ones(x.shape, dtype=bool) if mask is None else np.moveaxis(mask, axis, -1)
-        rows = zip(rows_of(x), allow.reshape(-1, x.shape[-1]), strict=True)
+        rows = zip(rows_of(x), rows_of(allow), strict=True)
         return objects(
             x.shape[:-1], [reduce(self._larger, [v for v, ok in zip(r, m, strict=True) if ok]) for r, m in rows]
         )

@@ -161,7 +161,7 @@ class Ops:
         shape = x.data.shape[self.planes :]
         if mask.ndim < len(shape):
             mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
-        return np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
+        return mask if mask.shape == shape else np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
 
     def _allowed(self, where: Any, x: Value) -> np.ndarray:
         """The same, True everywhere for None."""
@@ -402,7 +402,8 @@ class Ops:
         data, axis = [self._own(x).data for x in items], self.planes + self.nbatch
         if len({x.shape for x in items}) != 1:
             raise TypeError(f"ops.stack takes values of one event shape, not {[x.shape for x in items]}")
-        return Value(self, np.stack(np.broadcast_arrays(*data), axis=axis), items[0].ndim + 1)
+        wide = data if len({x.shape for x in data}) == 1 else np.broadcast_arrays(*data)
+        return Value(self, np.stack(wide, axis=axis), items[0].ndim + 1)
 
     def identity(self, n: int) -> Value:
         """The identity matrix: (n, n)."""

@@ -22,6 +22,7 @@ from tabular.regularizers import Hard
 
 MAX_STEPS = 200
 BALL_STEPS = 40
+SPARE = 32
 
 
 def newton_step(ops: Any, m: Any, V: Value, regularizer: Any) -> tuple[Value, Value]:
@@ -79,12 +80,15 @@ def optimal_value(ops: Any, m: Any, regularizer: Any = None) -> Value:
 
 
 def sharpened(ops: BallOps, m: Any, V: Value, regularizer: Any) -> Value:
-    """Newton steps at the midpoints until the residual is within 40 bits of the precision (or ``BALL_STEPS``)."""
+    """Newton steps at the midpoints until the residual is within 40 bits of the precision (or ``BALL_STEPS``).
+
+    A step squares the residual, up to a factor that ``SPARE`` bits pay for: the last one starts below the root of the goal.
+    """
     for _ in range(BALL_STEPS):
         V, d = newton_step(ops, m, V, regularizer)
         V = ops.inflate(V, ops.constant(0))
         scale = max(1.0, float(np.max(np.abs(ops.midpoint(V)))))
-        if np.max(np.abs(ops.bounds(d))) <= 2.0 ** (40 - ops.precision) * scale:
+        if np.max(np.abs(ops.bounds(d))) <= 2.0 ** ((40 - ops.precision) / 2 - SPARE) * scale:
             break
     return V
 

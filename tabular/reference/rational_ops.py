@@ -22,8 +22,8 @@ class RationalOps(FlintOps):
         super().__init__(batch)
         self._fmpq, self._matrix = fmpq, fmpq_mat
 
-    def _number(self, x: Fraction) -> Any:
-        return self._fmpq(x.numerator, x.denominator)
+    def _ratio(self, n: int, d: int) -> Any:
+        return self._fmpq(n, d)
 
     def _larger(self, x: Any, y: Any) -> Any:
         return x if x >= y else y

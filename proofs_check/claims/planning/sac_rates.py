@@ -153,7 +153,7 @@ def fixed_point(ops: Any, m: Any, tau: Any) -> Identity:
 
 def _fixed(ops: Any, m: Any, tau: Any, reg: Any) -> Identity:
     best = operators.q_backup(ops, m, ops.optimal_value(m, Shannon(tau)))
-    policy = reg.policy(ops, ops.inflate(best, ops.constant(0)), m.mask)
+    policy = reg.policy(ops, best, m.mask)
     return Identity(operators.q_of_policy(ops, m, policy, Shannon(tau)), best, axes=PAIR)
 
 

@@ -203,6 +203,18 @@ def test_enclosures_of_exact_arguments_are_tight():
             assert pi.data[1].max() <= 2.0**-40  # far actions of a tiny reference: 3u |z| with |z| up to 700
 
 
+def test_what_surely_ends_passes_nothing_on():
+    """And is exact, so that pairs tie whose policies differ only later; where a product underflows it is not."""
+    mdp = MDP.from_weights([[[0, 0], [1, 2]], [[0, 1], [0, 0]]], np.ones((2, 2)), 0.5, end_weights=[[1, 0], [1, 2]])
+    many = MDPBatch.stack([mdp] * 3)
+    for model, ops in ((mdp, EnclosureOps()), (mdp.to_sparse(), EnclosureOps()), (many, EnclosureOps(3))):
+        m = ops.model(model)
+        _, unsure = ops.expect(m.P, Value(ops, pack(np.ones((*ops.lead, 2)), 0.25), 1)).data
+        assert (unsure[..., 0, 0] == 0).all() and (unsure[..., 1, 1] == 0).all() and (unsure[..., 0, 1] > 0.2).all()
+        mid, small = ops.expect(m.P, ops.array(np.full((*ops.lead, 2), 2.0**-1074), 1)).data
+        assert (mid[..., 1, 0] == 0).all() and (small[..., 1, 0] > 0).all() and (small[..., 1, 1] == 0).all()
+
+
 def test_what_is_exact_stays_exact():
     ops = EnclosureOps()
     pi, x = ops.distribution(np.array([[0.5, 0.25, 0.25], [0.0, 1.0, 0.0]])), ops.array(np.array([0.5, 3.0, 3.0]), 1)
