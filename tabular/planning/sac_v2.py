@@ -13,6 +13,7 @@ sac_v2.C1, C4, C5. MDPs: ``tabular.planning.sac_v2_constraints``.
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,12 +80,12 @@ def entropy_temperature(r: Any, target: float, *, weights: Any = None) -> Temper
     border.positive(target, "target", "an entropy in nats", zero=True)
     _feasible(x, mask, d, target)
     low, high = _bracket(x, mask, d, target)
-    at = np.sqrt(low * high)
+    at = np.sqrt(low) * np.sqrt(high)  # the product may leave the range of floats
     for _ in range(STEPS):
         H, slope = mean_entropy(x, at, mask, d)
         low, high = (at, high) if H < target else (low, at)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            new = at * np.exp((target - H) / slope)
+        with np.errstate(over="ignore"):
+            new = at * np.exp((target - H) / slope) if slope > 0 else np.inf
         if not low < new < high:
             new = np.sqrt(low) * np.sqrt(high)
         if new in (at, low, high) or abs(new - at) <= 2.0**-52 * at:
@@ -108,7 +109,7 @@ def maximum_entropy_constrained(r: Any, target: float) -> ConstrainedBandit:
         check.fail(f"r has shape {np.shape(r)}: expected (A,)")
     border.positive(target, "target", "an entropy in nats", zero=True)
     best = x == x[mask].max()
-    if target <= 0.0 or (target < np.log(best.sum()) and best.sum() > 1):
+    if target <= entropy_limits(x, mask, np.ones(1))[0]:
         p = (best / best.sum())[0]
         top = float(x[mask].max())
         found = {
@@ -147,6 +148,8 @@ def temperature_gradient(r: Any, target: float, tau: float, *, loss: str = "tau"
             raise ValueError(f"{name} is {given!r}: expected one of {names}")
     border.positive(tau, "tau", "a temperature in units of reward")
     x, mask, d = _rewards(r, None)
+    if not np.isfinite(target):
+        check.fail(f"target is {target}: expected a finite number of nats")
     excess = mean_entropy(x, tau, mask, d)[0] - target
     return float(excess * tau ** ((wrt or loss) == "log tau") / tau ** (loss == "log tau"))
 
@@ -161,7 +164,7 @@ def temperature_flow(r: Any, target: float, tau0: float, times: Any, *, loss: st
     from scipy.integrate import solve_ivp
 
     t = check.float_array(times, "times")
-    if t.ndim != 1 or not len(t) or t[0] < 0 or (np.diff(t) <= 0).any():
+    if t.ndim != 1 or not len(t) or not (t[0] >= 0 and np.isfinite(t[-1]) and (np.diff(t) > 0).all()):
         raise ValueError("times: expected increasing numbers from 0 on")
     border.positive(tau0, "tau0", "a temperature in units of reward")
 
@@ -171,6 +174,8 @@ def temperature_flow(r: Any, target: float, tau0: float, times: Any, *, loss: st
         )
 
     temperature_gradient(r, target, tau0, loss=loss)  # refuses before the integration starts
+    if t[-1] == 0:
+        return np.array([float(tau0)])
     run = solve_ivp(drift, (0.0, float(t[-1])), [np.log(tau0)], t_eval=t, method="LSODA", rtol=1e-10, atol=1e-12)
     if not run.success:
         raise NotConverged(f"temperature_flow: {run.message}")
@@ -194,7 +199,9 @@ def mean_entropy(x: np.ndarray, tau: float, mask: np.ndarray, d: np.ndarray) -> 
     p, log_p = softmax(x, tau, mask)
     r = np.where(mask, x, 0.0)
     centred = np.where(mask, r - (p * r).sum(axis=1, keepdims=True), 0.0)
-    variance = (p * (centred / tau) ** 2).sum(axis=1)
+    with np.errstate(over="ignore"):  # of actions that have no probability left
+        scaled = np.where(p > 0, centred / tau, 0.0)
+    variance = (p * scaled**2).sum(axis=1)
     return float(-(d @ (p * log_p).sum(axis=1))), float(d @ variance)
 
 
@@ -206,10 +213,19 @@ def softmax(x: np.ndarray, tau: float, mask: np.ndarray) -> tuple[np.ndarray, np
     return p, np.where(p > 0, ops.log_gibbs(value, tau, where=mask).data, 0.0)
 
 
-def entropy_limits(x: np.ndarray, mask: np.ndarray, d: np.ndarray) -> tuple[float, float]:
-    """Mean entropies as ``tau`` tends to zero (ties at the maximum) and to infinity (uniform)."""
+def entropy_limits(x: np.ndarray, mask: np.ndarray, d: np.ndarray) -> tuple[Decimal, Decimal]:
+    """Mean entropies as ``tau`` tends to zero (ties at the maximum) and to infinity (uniform), to 60 digits.
+
+    A float target is compared with them as it is: log 3 as a float is more than any three actions have, log 2 as a float is less.
+    """
     ties = (mask & (x == np.where(mask, x, -np.inf).max(axis=1, keepdims=True))).sum(axis=1)
-    return float(d @ np.log(ties)), float(d @ np.log(mask.sum(axis=1)))
+    with localcontext(prec=60):
+        weights = [Decimal(w) for w in d.tolist()]
+        least, most = (
+            sum(w * Decimal(n).ln() for w, n in zip(weights, counts.tolist(), strict=True)) / sum(weights)
+            for counts in (ties, mask.sum(axis=1))
+        )
+    return Decimal(least), Decimal(most)
 
 
 def _rewards(r: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -223,14 +239,15 @@ def _rewards(r: Any, weights: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _feasible(x: np.ndarray, mask: np.ndarray, d: np.ndarray, target: float) -> None:
     least, most = entropy_limits(x, mask, d)
-    if target >= most:
+    if target >= most:  # a float and a decimal compare exactly
         raise ImproperModel(
-            f"target is {target:.17g} nats: policies have at most {most:.17g}, the uniform one alone, at no finite temperature"
+            f"target is {target:.17g} nats: policies have at most {float(most):.17g}, the uniform one alone, at no finite "
+            "temperature"
         )
     if target <= least:
         raise ImproperModel(
-            f"target is {target:.17g} nats: ties at the maximum leave {least:.17g} as tau tends to 0, so that the constraint "
-            "never binds and the infimum of the dual is not attained at any tau > 0"
+            f"target is {target:.17g} nats: ties at the maximum leave {float(least):.17g} as tau tends to 0, so that the "
+            "constraint never binds and the infimum of the dual is not attained at any tau > 0"
         )
 
 

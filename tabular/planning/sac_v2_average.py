@@ -63,7 +63,7 @@ def constrained_policy(mdp: MDP, target: float, rho: Any = None) -> ConstrainedP
         low -= 2.0
         if low < np.log(scale) - 40:
             raise ImproperModel(
-                f"the constraint does not bind: ties leave more than {target:.6g} nats as tau tends to 0"
+                f"the constraint does not bind: ties, as far as floats tell, leave more than {target:.6g} nats as tau tends to 0"
             )
     tau = float(np.exp(brentq(excess, low, high, xtol=2e-15, rtol=8.9e-16)))
     W, pi = _soft_policy(mdp, tau, tau * target)
@@ -78,12 +78,15 @@ def temperature_path(mdp: MDP, taus: Any, rho: Any = None) -> dict[str, np.ndarr
     """Soft-optimal policies along temperatures, as a table: columns ``tau``, ``entropy`` (nats a step, averaged over
     discounted visits from ``rho``), ``return`` (unregularised, discounted) and ``soft_value``.
 
-    Both entropy and return are monotone along it: where no step ends the process it is the frontier of ``constrained_policy``
-    (endings make lives of more steps worth their entropy). ValueError for data.
+    The return falls along it, and where no step ends the process entropy rises, so that this is the frontier of
+    ``constrained_policy``. Endings make lives of more steps worth their entropy: then only its sum over all visits is
+    sure to rise. ValueError for data.
     """
     border.expect(mdp, "temperature_path", "MDP")
     _discounted(mdp)
     start, grid = start_of(mdp, rho), check.float_array(taus, "taus")
+    if grid.ndim != 1:
+        check.fail(f"taus has shape {grid.shape}: expected temperatures in a row")
     rows = []
     for tau in grid:
         border.positive(float(tau), "taus", "temperatures in units of reward")

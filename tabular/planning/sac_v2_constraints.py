@@ -173,20 +173,20 @@ def _soft(fh: FiniteHorizonMDP, tau: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _newton(fh: FiniteHorizonMDP, target: np.ndarray, start: np.ndarray) -> np.ndarray:
-    scale = max(float(np.ptp(fh.stage(h).rewards[fh.stage(h).mask])) for h in range(fh.H)) + float(np.ptp(fh.terminal))
-    scale = scale if scale > 0 else 1.0
     power = fh.gamma ** np.arange(fh.H)
-    tau, damping = np.full(fh.H, scale), 0.0
+    tau, damping = _scales(fh), 0.0
 
     def dual(t: np.ndarray) -> float:
         return float(start @ _soft(fh, t)[0][0] - power @ (t * target))
 
     for _ in range(STEPS):
         e, slope = _entropies_and_slopes(fh, tau, start)
-        if (tau < 1e-12 * scale).any():
-            h = int(np.argmin(tau))
-            raise ImproperModel(f"step {h}: ties leave more than {target[h]:.6g} nats as its temperature tends to 0")
         F = e - target
+        V = _soft(fh, tau)[0]
+        spans = np.array([_span(fh, h, V[h + 1]) for h in range(fh.H)])
+        if (tied := (F > 0) & ((spans == 0) | (tau <= 1e-12 * spans))).any():
+            h = int(np.argmax(tied))
+            raise ImproperModel(f"step {h}: ties leave more than {target[h]:.6g} nats as its temperature tends to 0")
         if np.abs(F).max() <= 2.0**-46 * max(1.0, float(target.max())):
             return tau
         # In log tau, in which the entropies change evenly over all scales.
@@ -212,6 +212,22 @@ def _newton(fh: FiniteHorizonMDP, target: np.ndarray, start: np.ndarray) -> np.n
             f"constrained_backward_induction: entropies {e} against targets {target} when the steps ended"
         )
     return tau
+
+
+def _scales(fh: FiniteHorizonMDP) -> np.ndarray:
+    """(H,) temperatures of the size of what is at stake at each step, which may be smaller by far at one than at another."""
+    tau, V = np.ones(fh.H), np.asarray(fh.terminal)
+    for h in reversed(range(fh.H)):
+        tau[h] = _span(fh, h, V) or 1.0
+        b = Backups(fh.stage(h), Shannon(float(tau[h])))
+        V = b.conjugate(b.q(V))
+    return tau
+
+
+def _span(fh: FiniteHorizonMDP, h: int, V: np.ndarray) -> float:
+    """The widest range of action values in a state at step ``h``, under the later values ``V``."""
+    Q = np.where(fh.stage(h).mask, Backups(fh.stage(h)).q(V), np.nan)
+    return float(np.max(np.nanmax(Q, axis=1) - np.nanmin(Q, axis=1)))
 
 
 def _entropies_and_slopes(fh: FiniteHorizonMDP, tau: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +283,8 @@ def mixed(best: tuple[float, np.ndarray], uniform: tuple[float, np.ndarray], mos
     short, spare = np.maximum(-best[1], 0.0), uniform[1]
     with np.errstate(invalid="ignore", divide="ignore"):
         w = float(np.max(np.where(short > 0, short / (short + spare), 0.0))) * ROOM
-    usable = (spare[short > 0] > 0).all() and w <= 1.0
+    # Mixing must not spoil the constraints that held before it.
+    usable = w == 0 or (w <= 1.0 and (spare[short > 0] > 0).all() and (spare >= 0).all())
     least = (1.0 - w) * best[0] + w * uniform[0] if usable else -np.inf
     least -= 2.0**-50 * (abs(best[0]) + abs(uniform[0]))
     return Certificate("value", "sup", float(least), most, "weak duality, sac_v2.C2a")

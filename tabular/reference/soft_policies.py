@@ -39,7 +39,7 @@ def iterates(ops: Any, m: Any, pi: Any, reg: Any, K: int) -> list[Any]:
 
 
 def projected(ops: Any, rows: Sequence[Any], scores: Sequence[Any], tie: Any) -> Any:
-    """In each state the row (S, A) of the greatest score (S,), the first of those within ``tie`` of the best of its successors.
+    """In each state a row (S, A) that scores no less than the first (S,), and less than any by at most ``tie``.
 
     One row after the other takes the place of the best so far if it scores higher by more than ``tie``: exact ties
     are decided in every arithmetic, and what is not decided stays a mixture of both.

@@ -17,6 +17,7 @@ from proofs_check import (
     distributions,
     families,
     policies,
+    q_values,
     scalars,
     stronger,
     temperatures,
@@ -24,7 +25,7 @@ from proofs_check import (
 )
 from proofs_check.claim import all_available, discounted
 from proofs_check.claims.planning.sac_improvement import HAARNOJA, PAIR
-from proofs_check.claims.planning.sac_models import SMALL, given_policy, one_logit, two_arms
+from proofs_check.claims.planning.sac_models import SMALL, given_policy, one_logit, relative_temperature, two_arms
 from tabular.reference import operators, soft_policies
 from tabular.regularizers import Shannon
 
@@ -196,3 +197,45 @@ def improvement_up_to_one_step(ops: Any, m: Any, pi: Any, d: Any, tau: Any) -> I
 
 
 up_to_less = stronger(improvement_up_to_the_worst_state, 0.99, family=families.self_loops(2, 2, gamma=HALF))
+
+
+@claim(
+    id="sac.C5b",
+    family=(families.garnet(3, 2), families.garnet(2, 4), families.self_loops(2, 2)),
+    draws={"pi": policies(), "Q": q_values(), "d": distributions(), "heat": temperatures(orders=2)},
+    assumptions=(all_available,),
+    source="ours",
+    kind="inequality",
+    instances=(),
+)
+def best_shared_row(ops: Any, m: Any, pi: Any, Q: Any, d: Any, heat: Any) -> Inequality:
+    r"""\sum_s d_s \langle p, Q_s - \tau \log p \rangle \le \sum_s d_s \langle p', Q_s - \tau \log p' \rangle, p' =
+    sm_\tau(\sum_s d_s Q_s), for every row p.
+
+    So the projection in the mean over d onto policies of one row is this softmax. Proof: C4 for the mean of Q, to which both
+    sides come down.
+    """
+    tau = relative_temperature(ops, Q, heat)
+    return _beside_row(ops, m, pi, Q, d, tau, soft_policies.mean_row(ops, m, d, Q, tau))
+
+
+def _beside_row(ops: Any, m: Any, pi: Any, Q: Any, d: Any, tau: Any, best: Any) -> Inequality:
+    """Mean scores over ``d`` of the policy that plays ``pi[0]`` everywhere, and of ``best``."""
+    row, reg = m.R * 0 + pi[0][None, :], Shannon(tau)
+    given, found = (ops.dot(d, soft_policies.score(ops, m, p, Q, reg)) for p in (row, best))
+    return Inequality(given, found, quotient=False)
+
+
+@twin(best_shared_row, why="the mean of the softmaxes, which is the projection of the forward divergence")
+def mean_of_softmaxes(ops: Any, m: Any, pi: Any, Q: Any, d: Any, heat: Any) -> Inequality:
+    tau = relative_temperature(ops, Q, heat)
+    rows = Shannon(tau).policy(ops, Q, m.mask)
+    mean = ops.dot(d[None, :], ops.transpose(rows))
+    return _beside_row(ops, m, soft_policies.mean_row(ops, m, d, Q, tau), Q, d, tau, m.R * 0 + mean[None, :])
+
+
+@twin(best_shared_row, why="a mean that forgets the weights")
+def best_row_for_equal_weights(ops: Any, m: Any, pi: Any, Q: Any, d: Any, heat: Any) -> Inequality:
+    tau = relative_temperature(ops, Q, heat)
+    best = soft_policies.mean_row(ops, m, d * 0 + ops.constant(Fraction(1, m.S)), Q, tau)
+    return _beside_row(ops, m, soft_policies.mean_row(ops, m, d, Q, tau), Q, d, tau, best)

@@ -145,8 +145,8 @@ def quadratic_rate_without_temperature(ops: Any, m: Any, pi: Any, tau: Any) -> I
 def fixed_point(ops: Any, m: Any, tau: Any) -> Identity:
     r"""\pi^* = sm_\tau(Q^*) has the value Q^* = R + \gamma P lse_\tau(Q^*), for \gamma < 1.
 
-    :math:`Q^*` is enclosed by its residual, :math:`Q^{\pi^*}` by a linear system. Proof: :math:`T^{\pi^*}_\tau Q^* =
-    T_\tau Q^* = Q^*`.
+    :math:`Q^*` is enclosed by its residual, :math:`Q^{\pi^*}` by a linear system, and beside it stands :math:`T_\tau
+    Q^*`. Proof: :math:`T^{\pi^*}_\tau Q^* = T_\tau Q^* = Q^*`.
     """
     return _fixed(ops, m, tau, Shannon(tau))
 
@@ -154,7 +154,9 @@ def fixed_point(ops: Any, m: Any, tau: Any) -> Identity:
 def _fixed(ops: Any, m: Any, tau: Any, reg: Any) -> Identity:
     best = operators.q_backup(ops, m, ops.optimal_value(m, Shannon(tau)))
     policy = reg.policy(ops, best, m.mask)
-    return Identity(operators.q_of_policy(ops, m, policy, Shannon(tau)), best, axes=PAIR)
+    soft = Shannon(tau)
+    value, swept = operators.q_of_policy(ops, m, policy, soft), soft_policies.soft_backup(ops, m, best, soft)
+    return Identity(ops.stack([value, swept]), ops.stack([best, best]), axes=("of", *PAIR))
 
 
 @twin(fixed_point, why="the greedy policy of Q*")

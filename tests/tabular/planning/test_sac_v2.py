@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Context, Decimal
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from tabular import MDP, FiniteHorizonMDP, evaluate_policy
-from tabular.errors import ImproperModel
+from tabular import MDP, FiniteHorizonMDP, Shannon, evaluate_policy, occupancy, solve
+from tabular.errors import ImproperModel, NotConverged
 from tabular.instances import garnet, random_masks_endings
 from tabular.planning import sac_v2_constraints
 from tabular.planning.sac_v2 import (
@@ -67,6 +69,31 @@ def test_ties_that_have_enough_entropy_cost_nothing() -> None:
     assert binding.temperature > 0 and binding.value < 1.0
 
 
+@pytest.mark.parametrize("m", range(1, 12))
+def test_ties_and_targets_are_compared_exactly(m: int) -> None:
+    """log m as a float is more or less than log m: whether m actions that tie have that entropy is decided, not rounded."""
+    target = float(np.log(m))
+    enough = Decimal(m).ln(Context(prec=60)) >= Decimal(target)
+    tied = [1.0] * m
+    if enough:
+        assert maximum_entropy_constrained([*tied, 0.0], target).temperature == 0
+        assert maximum_entropy_constrained(tied, target).value == 1.0
+        with pytest.raises(ImproperModel, match="ties at the maximum leave"):
+            entropy_temperature([*tied, 0.0], target)
+    else:
+        with pytest.raises(ImproperModel, match="policies have at most"):
+            maximum_entropy_constrained(tied, target)
+        with pytest.raises(NotConverged, match="cannot tell it from a limit"):  # there is a root, at no float
+            entropy_temperature([*tied, 0.0], target)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+def test_the_unit_of_the_rewards_does_not_matter(scale: float) -> None:
+    found, one = (maximum_entropy_constrained(unit * np.array([1.0, -1.0]), 0.3) for unit in (scale, 1.0))
+    assert found.temperature / scale == pytest.approx(one.temperature, rel=1e-12)
+    assert found.certificates["value"].lower / scale == pytest.approx(one.value, rel=1e-12)
+
+
 def test_a_mean_over_states_leaves_some_state_below() -> None:
     """The card: reward gaps 10 and 0.1, one temperature."""
     r = np.array([[10.0, 0.0], [0.1, 0.0]])
@@ -89,6 +116,7 @@ def test_gradients_of_the_two_losses() -> None:
 
 @pytest.mark.parametrize("loss", ["tau", "log tau"])
 def test_flows_rest_at_the_root_and_approach_it_at_their_rates(loss: str) -> None:
+    assert temperature_flow(CARD, 0.8, 3.0, [0.0], loss=loss) == [3.0]
     root, rates = entropy_temperature(CARD, 0.8).tau, flow_rates(CARD, 0.8)
     p = softmax(np.array(CARD), root)
     variance = p @ np.square(CARD) - (p @ CARD) ** 2
@@ -121,6 +149,23 @@ def test_one_temperature_a_step_closes_the_gap(targets: float) -> None:
     value = plan.certificates["value"]
     assert value.lower <= plan.value + 1e-12 and plan.dual <= value.upper and value.upper - value.lower < 1e-8
     assert plan.value == pytest.approx(float(fh.rho @ evaluate_policy(fh, plan.pi)[0]), abs=1e-12)
+
+
+def test_steps_of_very_different_scales() -> None:
+    """The stake of the second step is far below the precision of the first one's values."""
+    R = np.array([[[1.0, 0.0]], [[1e-14, 0.0]]])
+    plan = constrained_backward_induction(FiniteHorizonMDP(np.ones((1, 2, 1)), R, rho=[1.0]), 0.5)
+    root = entropy_temperature([1.0, 0.0], 0.5).tau
+    np.testing.assert_allclose(plan.temperatures, [root, root * 1e-14], rtol=1e-12)
+    np.testing.assert_allclose(plan.entropies, 0.5, atol=1e-12)
+
+
+def test_mixing_with_the_uniform_policy_spoils_no_constraint() -> None:
+    """The second constraint holds by a little, and the uniform policy misses it: half of that one would, too."""
+    best, uniform = (1.0, np.array([-0.1, 0.1])), (0.0, np.array([0.1, -0.3]))
+    assert sac_v2_constraints.mixed(best, uniform, 2.0).lower == -np.inf
+    assert sac_v2_constraints.mixed((1.0, np.array([0.0, 0.1])), uniform, 2.0).lower == pytest.approx(1.0)
+    assert sac_v2_constraints.mixed(best, (0.0, np.array([0.1, 0.0])), 2.0).lower == pytest.approx(0.5)
 
 
 def test_slopes_of_the_entropies() -> None:
@@ -181,6 +226,19 @@ def test_entropy_rises_and_return_falls_along_temperatures() -> None:
     assert plan.value == pytest.approx(table["return"][4], abs=1e-9)
 
 
+def test_where_steps_may_end_the_process_only_the_sum_of_the_entropies_rises() -> None:
+    """Going on costs 1/2 and is followed by steps without a choice, of entropy zero: the hotter, the more of them."""
+    P, end = [[[0, 0], [0, 1]], [[0, 0.9], [0, 0]]], [[1, 0], [0.1, 0]]
+    mdp = MDP(P, [[0.0, -0.5], [0.0, -np.inf]], 0.9, end=end, rho=[1, 0])
+    table = temperature_path(mdp, [0.3, 1.0, 3.0, 10.0])
+    assert (np.diff(table["entropy"]) < -1e-3).all()
+    sums = []
+    for tau in table["tau"]:
+        pi = solve(mdp, Shannon(float(tau))).pi
+        sums.append(float(occupancy(mdp, pi).sum(axis=1) @ entropy(pi)))
+    assert (np.diff(sums) > 0).all() and (np.diff(table["return"]) < 0).all()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
@@ -193,7 +251,10 @@ def test_entropy_rises_and_return_falls_along_temperatures() -> None:
         (lambda: entropy_temperature(CARD, -0.5), ValueError, "target is -0.5"),
         (lambda: maximum_entropy_constrained([CARD], 0.5), ValueError, r"expected \(A,\)"),
         (lambda: temperature_gradient(CARD, 0.8, 1.0, loss="alpha"), ValueError, "loss is 'alpha'"),
+        (lambda: temperature_gradient(CARD, np.nan, 1.0), ValueError, "target is nan"),
         (lambda: temperature_flow(CARD, 0.8, 1.0, [1.0, 0.5]), ValueError, "times: expected increasing"),
+        (lambda: temperature_flow(CARD, 0.8, 1.0, [0.0, np.nan]), ValueError, "times: expected increasing numbers"),
+        (lambda: temperature_path(garnet(2, 2).member(0, 1), 1.0, [1, 0]), ValueError, r"taus has shape \(\)"),
         (lambda: constrained_backward_induction(horizon(0), 1.2), ImproperModel, "step 0: the target is 1.2"),
         (lambda: constrained_backward_induction(horizon(0), [0.5]), ValueError, r"targets has shape \(1,\)"),
         (lambda: constrained_backward_induction(horizon(0), [0.5, 0.5, 0, 0.5]), ValueError, r"targets\[2\] is 0"),
