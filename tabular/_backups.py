@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tabular._policy_rows import PolicyRows
 from tabular._resolvent import SUMS_ONLY, resolvent_solve
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
@@ -34,7 +35,8 @@ class Backups:
     Attributes
     ----------
     reg : the checked regulariser.  given : the same, None for the plain maximum.  hard : whether it is that.
-    compiled : whether kernels do the sweeps.
+    compiled : whether kernels do the sweeps.  large : whether a backup is dear enough to keep the last one, and the model
+        plain enough for a certificate from it.
     longest : most successors of a pair.  reward_scale : largest available ``|R|``.  mass_min, mass_max : of
         the rows' ``1 - end``.
     """
@@ -62,6 +64,7 @@ class Backups:
         self.mass_min, self.mass_max = float(mass.min()), float(mass.max())
         self._ops = NumpyOps()
         self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
+        self.large = self.compiled and mdp._exact is None and mdp.gamma < 1.0 and self.reward_scale > 0.0
         # Kernels know the built-in regularisers, and those for which row functions were registered.
         self._rows = isinstance(self.reg, BUILT_IN)
         if self.compiled and not self._rows:
@@ -105,13 +108,18 @@ class Backups:
 
     def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
+        if self.compiled and self._rows and not V.any():  # R is Q, and P is not read
+            R = np.where(self.mask, self.mdp.rewards, -np.inf)
+            TV = self.conjugate(R)
+            return R, TV, float(TV.min()), float(TV.max())
         if self.compiled and self._rows:
-            Q, TV = self._block, np.empty(self.S)
+            TV = np.empty(self.S)
+            Q: Any = self._block
             if self.hard:
                 low, high = self._kernel("backup_max", V, Q, TV, np.empty(self.S, dtype=np.int32))
             else:
                 low, high = self._kernel("soft_backup", V, Q, TV)
-            return Q, TV, float(low), float(high)  # type: ignore[return-value]
+            return Q, TV, float(low), float(high)
         Q = self.q(V, self._block)
         TV = self.conjugate(Q)
         change = TV - V
@@ -119,12 +127,12 @@ class Backups:
 
     def policy(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maximiser of each row and its logarithm: (S, A) each."""
+        if self.hard:
+            return self.one_hot(Q.argmax(axis=1))
         if self.compiled and self._rows:
             pi, log_pi = np.empty((self.S, self.A)), np.empty((self.S, self.A))
             self._kernel("policy", Q, pi, log_pi)
             return pi, log_pi
-        if self.hard:
-            return self.one_hot(Q.argmax(axis=1))
         x = self._value(Q)
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
 
@@ -179,6 +187,10 @@ class Backups:
         kept = pi.ravel() != 0.0
         ptr = np.concatenate([[0], np.cumsum(kept.reshape(S, A).sum(axis=1))])
         return csr_array((pi.ravel()[kept], np.flatnonzero(kept), ptr), shape=(S, S * A)) @ rows
+
+    def policy_rows(self, pi: np.ndarray) -> PolicyRows:
+        """``P_pi`` of a policy (S, A) or actions (S,), for many sweeps."""
+        return PolicyRows(self, pi)
 
     def solve(self, pi: np.ndarray, b: np.ndarray, *, transpose: bool = False) -> np.ndarray:
         """``(I - gamma P_pi)^-1 b``, or with the transpose. Raises ``numpy.linalg.LinAlgError`` where it is

@@ -41,6 +41,7 @@ class Rows(NamedTuple):
     end: np.ndarray
     weights: tuple[list[int], list[int], list[int]] | None
     R_exact: list[Fraction] | None
+    off: float | None = None  # largest |float row sum - 1|, where it was looked at
 
 
 def fractions(n: np.ndarray, d: np.ndarray) -> np.ndarray:
@@ -153,7 +154,8 @@ def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool, end_rewa
     if three:
         check.check_finite(R, "the mean of R")
     rewards = np.where(mask, R, 0.0) + 0.0
-    return Rows(P, rewards, mask, e, None, None if R_exact is None else list(R_exact.ravel()))
+    off = None if renormalise else float(np.abs(total - 1.0)[mask].max(initial=0.0))
+    return Rows(P, rewards, mask, e, None, None if R_exact is None else list(R_exact.ravel()), off)
 
 
 def _mean_rewards(P: Any, R3: np.ndarray, exact: Any, S: int, A: int) -> tuple[np.ndarray, None]:

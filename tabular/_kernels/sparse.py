@@ -7,13 +7,15 @@ from numba import prange
 from tabular._jit import kernel
 from tabular._kernels.rows import change, max_row
 
+# Unsigned indices: a signed one costs a test for its sign at every access.
+
 
 @kernel
 def expect(indptr, indices, data, row, V):
     """sum_t P[row, t] V[t]."""
     total = 0.0
-    for k in range(indptr[row], indptr[row + 1]):
-        total += data[k] * V[indices[k]]
+    for k in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+        total += data[k] * V[np.uint64(indices[k])]
     return total
 
 

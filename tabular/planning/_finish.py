@@ -11,7 +11,7 @@ from tabular import _border as border
 from tabular import _validate as check
 from tabular._backups import Backups
 from tabular.errors import NotConverged
-from tabular.planning._loops import Iterate
+from tabular.planning._loops import Backup, Iterate
 from tabular.solution import Certificate, Solution, Status
 
 TOL = 1e-9
@@ -40,7 +40,7 @@ def finish(
     if not np.isfinite(V).all():
         status = Status.NONFINITE
     with np.errstate(invalid="ignore", over="ignore"):
-        Q = b.q(V)
+        Q = b.q(V) if iterate.backup is None else iterate.backup.Q
     if status is not Status.NONFINITE and not np.isfinite(Q[b.mask]).all():
         status = Status.NONFINITE
     if status is Status.NONFINITE:
@@ -50,7 +50,7 @@ def finish(
         )
     pi, log_pi = policy or b.policy(Q)
     allowed = tol * scale(b.reward_scale, V)
-    certificates, model_error = certified(b, V, pi, allowed)
+    certificates, model_error = certified(b, V, pi, allowed, None if policy else iterate.backup)
     solution = Solution(
         V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}, b.given
     )
@@ -72,13 +72,22 @@ def scale(rewards: float, V: np.ndarray) -> float:
     return max(rewards, float(np.abs(V).max()), 2.0**-1000)
 
 
-def certified(b: Backups, V: np.ndarray, pi: np.ndarray, allowed: float) -> tuple[dict[str, Certificate], float]:
+def certified(
+    b: Backups, V: np.ndarray, pi: np.ndarray, allowed: float, backup: Backup | None = None
+) -> tuple[dict[str, Certificate], float]:
     """Certificates of ``V`` and ``pi``, and the part of the error due to reading floats as distributions.
 
-    Where tighter bounds would cost a solve, those within the tolerance are enough.
+    Where tighter bounds would cost a solve, those within the tolerance are enough: of a large model's last ``backup``,
+    whose greedy policy ``pi`` then is, if that will do.
     """
     from tabular import certificates
 
+    if backup is not None:
+        from tabular.certificates.large import certify_backup
+
+        quick = certify_backup(b, V, backup, pi)
+        if max(float(quick["V - V*"].upper.max()), -float(quick["V - V*"].lower.min())) <= allowed:
+            return quick, float(quick["V*(floats) - V*"].upper)
     found = certificates.certify(b.mdp, V, b.reg, pi, want=allowed if is_dear(b, 1) else None)
     return found, float(found["V*(floats) - V*"].upper)
 
@@ -87,7 +96,8 @@ def is_dear(b: Backups, stages: int) -> bool:
     """Whether certificates in doubled precision take more than about a tenth of a second."""
     from tabular.certificates.float_bounds import MODERATE
 
-    return stages * (b.mdp.nnz if b.hard else PAIR * b.S * b.A) > MODERATE
+    P = b.mdp.P
+    return stages * ((len(P.data) if b.mdp.is_sparse else P.size) if b.hard else PAIR * b.S * b.A) > MODERATE
 
 
 def delivered(solution: Solution, throw: bool, tol: float) -> Solution:

@@ -26,13 +26,24 @@ PATIENCE = 16
 """Iterations without a smaller change, and that of the size of rounding, before this is called the floor."""
 
 
+class Backup(NamedTuple):
+    """``Q`` (S, A) and ``TV`` (S,), compiled, of values of at most ``size`` to which a constant was added since."""
+
+    Q: np.ndarray
+    TV: np.ndarray
+    size: float
+
+
 class Iterate(NamedTuple):
-    """``V`` (S,), why and when the loop stopped, and the actions (S,) of hard policy iteration."""
+    """``V`` (S,), why and when the loop stopped, the actions (S,) of hard policy iteration, and the backup of ``V`` where
+    it is worth keeping.
+    """
 
     V: np.ndarray
     status: Status
     iterations: int
     actions: np.ndarray | None = None
+    backup: Backup | None = None
 
 
 def bracket(b: Backups, low: float, high: float) -> tuple[float, float]:
@@ -55,7 +66,7 @@ class Stop:
 
     Attributes
     ----------
-    shift : what to add to ``TV`` at the end.
+    shift : what to add to ``TV`` at the end.  keeps : whether ``result`` returns ``V`` and its backup.
     size : size of the numbers in the last backup.  change : what the error is proportional to.
     """
 
@@ -63,6 +74,7 @@ class Stop:
         self.b, self.tol, self.patience = b, tol, patience
         self.bounded = b.gamma * b.mass_max < 1.0
         self.by_span = self.bounded and b.equal_mass
+        self.keeps = self.bounded and b.large and b.gamma > 0.5
         self.shift = self.size = 0.0
         self.change = np.inf
         self._best, self._stale = np.inf, 0
@@ -90,7 +102,7 @@ class Stop:
         scale = max(b.reward_scale, float(np.abs(TV + self.shift).max()))
         if not np.isfinite(scale):
             return Status.NONFINITE
-        if gap <= 0.5 * self.tol * scale:
+        if (gap + change if self.keeps and not self.by_span else gap) <= 0.5 * self.tol * scale:
             return Status.CONVERGED
         self._stale = 0 if change < self._best else self._stale + 1
         self._best = min(self._best, change)
@@ -98,6 +110,18 @@ class Stop:
         if self._stale >= self.patience and change <= 8 * b.noise(self.size):
             return Status.ROUNDING_FLOOR
         return None
+
+    def result(self, V: np.ndarray, Q: np.ndarray, TV: np.ndarray, status: Status, k: int) -> Iterate:
+        """What the loop returns: ``TV``; of a large model ``V`` with its backup, which saves another one. Both are shifted.
+
+        Adding ``c`` to ``V`` adds ``gamma c`` to ``Q`` and ``TV``: where masses are equal and not one, nothing is kept. The
+        error of ``V`` is that of ``TV`` by ``1 / gamma``, or, by the larger side, at most ``change`` more.
+        """
+        if not self.keeps or status is Status.NONFINITE or (self.by_span and self.b.mass_max != 1.0):
+            return Iterate(TV + self.shift, status, k)
+        c = self.shift / self.b.gamma
+        size = float(np.abs(V).max()) + abs(c)
+        return Iterate(V + c, status, k, backup=Backup(Q + self.shift, TV + self.shift, size))
 
     def _estimate(self, change: float) -> float:
         self._changes = [*self._changes[-10:], change]
@@ -115,31 +139,31 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
     """``V <- TV``."""
     stop = Stop(b, tol)
     for k in range(1, max_iter + 1):
-        _, TV, low, high = b.backup(V)
+        Q, TV, low, high = b.backup(V)
         if status := stop(TV, low, high):
-            return Iterate(TV + stop.shift, status, k)
-        V = V + stop.centred(TV - V) if stop.by_span else TV
-    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
+            return stop.result(V, Q, TV, status, k)
+        V, last = V + stop.centred(TV - V) if stop.by_span else TV, V
+    return stop.result(last, Q, TV, Status.MAX_ITER, max_iter)
 
 
 @np.errstate(over="ignore", invalid="ignore")
 def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
     """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold."""
     stop = Stop(b, tol)
-    size = np.ptp if stop.by_span else lambda x: np.abs(x).max()
     for k in range(1, max_iter + 1):
         Q, TV, low, high = b.backup(V)
         if status := stop(TV, low, high):
-            return Iterate(TV + stop.shift, status, k)
+            return stop.result(V, Q, TV, status, k)
+        last = V
         # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        P_pi, step = b.transition(Q.argmax(axis=1) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
-        V, enough = V + step, size(step) / 30
+        rows, step = b.policy_rows(Q.argmax(axis=1) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
+        V = V + step
+        enough = (np.ptp(step) if stop.by_span else np.abs(step).max()) / 30
         for _ in range(sweeps):
-            step = b.gamma * (P_pi @ step)
-            V = V + step
-            if size(step) <= enough:
+            step, low, high = rows.advance(step, V)
+            if (high - low if stop.by_span else max(high, -low)) <= enough:
                 break
-    return Iterate(TV + stop.shift, Status.MAX_ITER, max_iter)
+    return stop.result(last, Q, TV, Status.MAX_ITER, max_iter)
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -103,6 +103,7 @@ class RiskBackups:
         self.reward_scale = float(np.abs(mdp.rewards).max())
         self.mass_min, self.mass_max = (0.0, 1.0) if ends else (1.0, 1.0)
         self.equal_mass = not ends
+        self.large = False  # its own certificates take no kept backup
         self._ops = NumpyOps()
 
     def noise(self, scale: float) -> float:

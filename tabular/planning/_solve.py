@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tabular._backups import DENSE_SOLVE
+import numpy as np
+
+from tabular._backups import COMPILE_ABOVE, DENSE_SOLVE
 from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
 from tabular.mdp import MDP
 from tabular.planning._finish import TOL
 from tabular.planning.backward_induction import backward_induction
+from tabular.planning.gauss_seidel import gauss_seidel
 from tabular.planning.modified_policy_iteration import modified_policy_iteration
 from tabular.planning.policy_iteration import policy_iteration
 from tabular.planning.value_iteration import value_iteration
@@ -20,6 +23,10 @@ TINY = 200
 """States up to which policy iteration takes about a millisecond a step, and its exact answer is worth that."""
 FEW_SWEEPS = 0.5
 """Discount up to which value iteration needs no more than some thirty sweeps."""
+FAR_FROM_ONE = 1.0 - 1e-4
+"""Discount up to which modified policy iteration needs few backups."""
+LOCAL, SAMPLE = 100, 10_001
+"""Transitions are short where half of them span at most one part in so many of the states; so many are looked at."""
 
 
 class Solver(NamedTuple):
@@ -46,6 +53,7 @@ SOLVERS: dict[str, Solver] = {
     "value_iteration": Solver(value_iteration, near_one=False),
     "modified_policy_iteration": Solver(modified_policy_iteration, near_one=False),
     "policy_iteration": Solver(policy_iteration),
+    "gauss_seidel": Solver(gauss_seidel, total_reward=False, near_one=False),
     "backward_induction": Solver(backward_induction, horizon="finite", warm=False),
 }
 
@@ -91,11 +99,29 @@ def solve(
     return SOLVERS[method].function(mdp, regularizer, tol=tol, throw=throw, why=why, **options)
 
 
+def _is_large(mdp: MDP) -> bool:
+    return (len(mdp.P.data) if mdp.is_sparse else mdp.P.size) > COMPILE_ABOVE
+
+
+def _is_local(mdp: MDP) -> bool:
+    """Whether most transitions of a sparse model are short in the order of the states."""
+    entry = np.linspace(0, len(mdp.P.data) - 1, SAMPLE).astype(np.int64)
+    owner = (np.searchsorted(mdp.P.indptr, entry, side="right") - 1) // mdp.A
+    return bool(np.median(np.abs(mdp.P.indices[entry] - owner)) * LOCAL <= mdp.S)
+
+
 def _choice(mdp: MDP | FiniteHorizonMDP, regularizer: Any) -> tuple[str, str]:
     if isinstance(mdp, FiniteHorizonMDP):
         return "backward_induction", "a finite horizon is solved stage by stage, without iteration"
     if mdp.gamma <= FEW_SWEEPS and mdp.S > TINY:
         return "value_iteration", f"a discount of {mdp.gamma:g} shrinks the error fast: a few sweeps suffice"
+    if mdp.gamma <= FAR_FROM_ONE and _is_large(mdp):
+        if mdp.is_sparse and regularizer is None and _is_local(mdp):
+            return "gauss_seidel", "transitions lead to states of nearby numbers: a sweep in order carries values far"
+        return (
+            "modified_policy_iteration",
+            "a sweep over all transitions is dear: cheap ones of a policy save most of them",
+        )
     if mdp.S <= DENSE_SOLVE:
         steps = "the answer is exact" if regularizer is None else "its steps converge quadratically, to an answer exact"
         return "policy_iteration", f"linear systems of {mdp.S} equations are cheap, and {steps} up to rounding"

@@ -1,0 +1,65 @@
+# mypy: allow-untyped-defs
+"""One policy's rows of a sparse model, packed: sweeps then read them alone.
+
+Rows of a deterministic policy are copied; those of any other are summed on the fly. `advance` is a sweep of a correction:
+x becomes gamma P_pi x, and V grows by it.
+"""
+
+import numpy as np
+from numba import prange
+
+from tabular._jit import kernel
+from tabular._kernels.sparse import expect
+
+
+@kernel
+def row_starts(indptr, actions, A, starts):
+    """starts (S + 1,): where each state's row begins once rows s*A + actions[s] are packed."""
+    starts[0] = 0
+    for s in range(actions.size):
+        row = s * A + actions[s]
+        starts[s + 1] = starts[s] + indptr[row + 1] - indptr[row]
+
+
+def _pick(indptr, indices, data, actions, A, starts, new_indices, new_data):
+    """Copy the rows s*A + actions[s] to where `starts` says."""
+    for s in prange(actions.size):
+        shift = np.uint64(indptr[s * A + actions[s]])
+        first = np.uint64(starts[s])
+        for k in range(first, np.uint64(starts[s + 1])):
+            new_indices[k] = indices[k - first + shift]
+            new_data[k] = data[k - first + shift]
+
+
+def _advance(indptr, indices, data, gamma, x, V, out):
+    """out = gamma P x, V += out; returns the least and largest component of out."""
+    low, high = np.inf, -np.inf
+    for s in prange(x.size):
+        step = gamma * expect(indptr, indices, data, s, x)
+        out[s] = step
+        V[s] += step
+        low = min(low, step)
+        high = max(high, step)
+    return low, high
+
+
+def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
+    """The same for P_pi of a policy pi (S, A); actions of probability zero are not read."""
+    low, high = np.inf, -np.inf
+    A = pi.shape[1]
+    for s in prange(x.size):
+        step = 0.0
+        for a in range(A):
+            if pi[s, a] != 0.0:
+                step += pi[s, a] * expect(indptr, indices, data, s * A + a, x)
+        step *= gamma
+        out[s] = step
+        V[s] += step
+        low = min(low, step)
+        high = max(high, step)
+    return low, high
+
+
+pick, pick_parallel = kernel(_pick), kernel(_pick, parallel=True)
+advance, advance_parallel = kernel(_advance), kernel(_advance, parallel=True)
+advance_mixed, advance_mixed_parallel = kernel(_advance_mixed), kernel(_advance_mixed, parallel=True)

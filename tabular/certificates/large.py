@@ -1,0 +1,124 @@
+r"""Certificates of large models from one compiled backup, without another pass over the transitions.
+
+The kernels round at most as ``tabular._rounding`` says, and rows of floats that are off by at most ``row_error`` change
+:math:`P V` by at most :math:`1.01\,\mathrm{row\_error} \max|V|` when they are divided by their sums: action values are within one
+radius ``r`` of those of the exact model, and :math:`TV` within ``r`` and the conjugate's own rounding. With these residuals
+the bounds are those of ``tabular.certificates.float_bounds``.
+
+The maximiser ``pi`` of computed action values :math:`\hat Q` has :math:`T_\pi V = \langle\pi, Q\rangle - \Omega(\pi) \ge
+\Omega^*(\hat Q) - F - r \ge TV - F - 2r`, where ``F`` is what rounding ``pi`` costs: nothing for a plain maximum. For
+Shannon's entropy it is :math:`\tau\,\mathrm{KL}(\pi \| \pi^*)`, at most ``tau`` times the mean of
+:math:`|\log \pi/\pi^*|`, where a weight :math:`e^t / Z` has relative error :math:`(2|t| + F + 2 \log n + F + n + 4) u`
+(``_rounding.shannon_error``), :math:`E|t| \le \log n`, and normalising adds the mean of that once more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
+from tabular.certificates.doubled import UNDERFLOW, down, up
+from tabular.certificates.float_bounds import (
+    REFERENCE,
+    Pair,
+    action_gaps,
+    gap_certificate,
+    policy_gaps,
+    span_hard,
+    span_rows,
+    support_of,
+)
+from tabular.certificates.model import Doubled
+from tabular.reference.enclosure_ops import EnclosureOps
+from tabular.reference.enclosures import pack
+from tabular.reference.value import Value
+from tabular.regularizers import Hard, Shannon, Tsallis
+from tabular.solution import Certificate
+
+
+def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[str, Certificate]:
+    """As ``certify`` in float64: of ``V`` (S,), and of ``pi`` (S, A), the maximiser at ``backup.Q``.
+
+    ``b`` are the ``Backups`` of a discounted model of floats, ``backup`` is the ``Backup`` of ``V``.
+    """
+    mdp, reg, Q, TV = b.mdp, b.reg, backup.Q, backup.TV
+    size = 1.001 * max(backup.size, float(np.abs(V).max()))
+    off = mdp.row_error
+    r = backup_error(b.longest, b.reward_scale, size) + 1.01 * off * size + 8 * U * (size + b.reward_scale)
+    model = Doubled(mdp) if mdp.has_end else None
+    gap = _gap(mdp.gamma)
+    conjugate = _conjugate_error(reg, b.A, TV)
+    ops = EnclosureOps()
+    values = Value(ops, pack(np.where(b.mask, Q, 0.0), r), 2)
+    if conjugate is None:
+        low, high = ops.bounds(reg.conjugate(ops, values, b.mask))
+        low, high = down(low - V), up(high - V)
+    else:
+        d, wide = TV - V, 1.001 * (r + conjugate + U * np.abs(TV - V))
+        low, high = d - wide, d + wide
+    if model is None:
+        star = span_rows(low, high, (gap[0], gap[1], gap[0], gap[1]))
+    elif b.hard:
+        d = np.where(b.mask, Q, 0.0) - V[:, None]
+        wide = 1.001 * (r + U * np.abs(d))
+        star = span_hard(d - wide, d + wide, model)
+    else:
+        star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
+    cost = _cost_of_rounding(reg, b.A)
+    gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
+    if cost is None:
+        own = span_rows(*_of_policy(ops, reg, values, V, pi, b.mask), gaps)
+    else:
+        own = span_rows(low - 1.001 * (cost + 2 * r), high, gaps)
+    out = {
+        "V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE),
+        "V - V^pi": Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE),
+        "max(V* - V^pi)": gap_certificate(star, own),
+    }
+    bound = float(np.abs(V).max()) + max(float(star[1].max()), -float(star[0].min()))
+    least = float(gap[0][0]) if model is None else float(model.gap_lo[b.mask].min())
+    change = _floats_change(off, mdp.gamma, bound, least)
+    return out | {"V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -change, change, "see model_error")}
+
+
+def _gap(gamma: float) -> Pair:
+    """Bounds of ``1 - gamma``, as arrays of one entry."""
+    return np.array([(1.0 - gamma) * (1 - 2 * U)]), np.array([(1.0 - gamma) * (1 + 2 * U)])
+
+
+def _conjugate_error(reg: Any, n: int, TV: np.ndarray) -> Any:
+    """Bound on the rounding of the compiled conjugate; None where none is at hand."""
+    if isinstance(reg, Hard):
+        return 0.0
+    if isinstance(reg, Shannon):
+        return shannon_error(n, reg.tau, TV)
+    if isinstance(reg, Tsallis) and np.ndim(reg.q) == 0 and reg.q != 1:
+        return tsallis_error(n, reg.q, reg.tau, TV)
+    return None
+
+
+def _cost_of_rounding(reg: Any, n: int) -> Any:
+    """``F`` above; None where none is at hand."""
+    if isinstance(reg, Hard):
+        return 0.0
+    if isinstance(reg, Shannon):
+        return 1.01 * reg.tau * 2 * (4 * np.log(n) + 2 * F + n + 4) * U
+    return None
+
+
+def _of_policy(ops: EnclosureOps, reg: Any, Q: Value, V: np.ndarray, pi: np.ndarray, mask: np.ndarray) -> Pair:
+    """Bounds (S,) on ``T_pi V - V``."""
+    value = ops.distribution(pi)
+    d = ops.dot(value, ops.where(mask, Q - ops.array(V, 1)[:, None], 0))
+    return ops.bounds(d - reg.value(ops, value, mask))
+
+
+def _floats_change(off: float, gamma: float, bound: float, gap: float) -> float:
+    """As ``lift_error``, with one bound for the deviations of all rows."""
+    if not np.isfinite(bound):
+        return float("inf")
+    contraction = gap * (1 - 4 * U) - 2.02 * off
+    change = 1.01 * gamma * off * bound * (1 + 8 * U) + UNDERFLOW
+    return change / contraction * (1 + 32 * U) if contraction > 0 else float("inf")

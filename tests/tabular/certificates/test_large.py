@@ -1,0 +1,137 @@
+"""Certificates from one compiled backup: truth inside, next to the truth, and nothing read twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tabular import KL, MDP, Shannon, Tsallis, evaluate_policy, solve
+from tabular._backups import Backups
+from tabular.certificates import certify, model_error, refine
+from tabular.certificates.large import certify_backup
+from tabular.planning._finish import finish
+from tabular.planning._loops import Iterate, modified_loop, value_loop, zeros
+
+KINDS = ["plain", "masks", "ending", "masks+ending"]
+REGULARISERS = {"hard": None, "shannon": Shannon(0.3), "tsallis": Tsallis(0.5, 1.5), "kl": "reference"}
+
+
+def drawn(kind: str, seed: int, *, sparse: bool, S: int = 7, A: int = 3, gamma: float = 0.93) -> MDP:
+    """A model of floats whose rows do not sum to one exactly."""
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
+    P = rng.random((S, A, S)) * (rng.random((S, A, S)) < 0.6)
+    P[..., 0] += 0.1
+    R = rng.normal(size=(S, A)) * 10.0 ** rng.integers(-3, 4)
+    end = rng.random((S, A)) * (rng.random((S, A)) < 0.5) if "ending" in kind else np.zeros((S, A))
+    if "masks" in kind:
+        mask = rng.random((S, A)) < 0.6
+        mask[:, 0] = True
+        R[~mask] = -np.inf
+        end[~mask] = 0.0
+    total = P.sum(-1) + end
+    P, end = P / total[..., None], end / total
+    P[~np.isfinite(R)] = 0.0
+    mdp = MDP(P, R, gamma, end=end if end.any() else None)
+    return mdp.to_sparse() if sparse else mdp
+
+
+def regulariser(name: str, mdp: MDP) -> Any:
+    reg = REGULARISERS[name]
+    return KL(0.4, mdp.mask / mdp.mask.sum(axis=1, keepdims=True)) if reg == "reference" else reg
+
+
+def kept(mdp: MDP, reg: Any, loop: Any, tol: float = 1e-6) -> tuple[Backups, Iterate]:
+    b = Backups(mdp, reg, compiled=True)
+    extra = (200,) if loop is modified_loop else ()
+    return b, loop(b, zeros(b, None), tol, 10_000, *extra)
+
+
+@pytest.mark.parametrize("loop", [value_loop, modified_loop])
+@pytest.mark.parametrize("name", REGULARISERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_truth_is_inside(kind: str, name: str, loop: Any) -> None:
+    for seed in range(4):
+        mdp = drawn(kind, seed, sparse=bool(seed % 2))
+        reg = regulariser(name, mdp)
+        b, iterate = kept(mdp, reg, loop)
+        assert iterate.backup is not None
+        solution = finish(b, iterate, "test", 1e-6)
+        found = solution.certificates
+        high, low, near = refine(mdp, solution.V, reg)
+        off = (solution.V - high) - low
+        assert (found["V - V*"].lower <= off + near).all() and (off - near <= found["V - V*"].upper).all()
+        own = solution.V - evaluate_policy(mdp, solution.pi, reg)
+        slack = 1e-12 * np.abs(solution.V).max()  # of the evaluation
+        assert (found["V - V^pi"].lower <= own + slack).all() and (own - slack <= found["V - V^pi"].upper).all()
+        lost = float((high - evaluate_policy(mdp, solution.pi, reg)).max())
+        assert found["max(V* - V^pi)"].lower - slack <= lost <= found["max(V* - V^pi)"].upper + slack
+        assert solution.error_bound <= 2e-6 * max(np.abs(solution.V).max(), b.reward_scale)
+
+
+@pytest.mark.parametrize("name", REGULARISERS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_bounds_are_those_of_a_second_pass(kind: str, name: str) -> None:
+    """Up to rounding, the same bounds as from enclosures of every entry."""
+    mdp = drawn(kind, 11, sparse=False)
+    reg = regulariser(name, mdp)
+    b, iterate = kept(mdp, reg, value_loop, 1e-5)
+    assert iterate.backup is not None
+    pi = b.policy(iterate.backup.Q)[0]
+    quick, slow = certify_backup(b, iterate.V, iterate.backup, pi), certify(mdp, iterate.V, reg, pi, precision="double")
+    size = np.abs(iterate.V).max()
+    for key in ("V - V*", "V - V^pi", "max(V* - V^pi)"):
+        for side in ("lower", "upper"):
+            np.testing.assert_allclose(getattr(quick[key], side), getattr(slow[key], side), rtol=0, atol=1e-10 * size)
+    assert model_error(mdp, float(size)) <= quick["V*(floats) - V*"].upper <= 1e-11 * size
+
+
+def test_the_backup_that_is_kept_is_that_of_the_values() -> None:
+    for kind in KINDS:
+        mdp = drawn(kind, 5, sparse=True)
+        b, iterate = kept(mdp, None, value_loop, 1e-4)
+        assert iterate.backup is not None
+        Q = b.q(iterate.V)
+        np.testing.assert_allclose(iterate.backup.Q[mdp.mask], Q[mdp.mask], rtol=1e-13, atol=1e-12 * np.abs(iterate.V).max())
+        np.testing.assert_allclose(iterate.backup.TV, Q.max(axis=1), rtol=1e-13, atol=1e-12 * np.abs(iterate.V).max())
+
+
+def test_a_damaged_backup_is_not_certified() -> None:
+    """The bound moves with what it is given: nothing in it is a constant."""
+    mdp = drawn("plain", 3, sparse=False)
+    b, iterate = kept(mdp, None, value_loop)
+    backup = iterate.backup
+    assert backup is not None
+    pi = b.policy(backup.Q)[0]
+    honest = certify_backup(b, iterate.V, backup, pi)["V - V*"].upper.max()
+    moved = certify_backup(b, iterate.V, backup._replace(Q=backup.Q + 1.0, TV=backup.TV + 1.0), pi)["V - V*"]
+    assert honest < 0.1 and abs(moved.lower.min() + 1.0 / (1.0 - mdp.gamma)) < 0.1
+    wider = certify_backup(b, iterate.V, backup._replace(size=1e10 * backup.size), pi)["V - V*"].upper.max()
+    assert wider > honest + 1e-7
+
+
+def test_exact_and_rewardless_models_take_the_long_way() -> None:
+    exact = MDP.from_weights([[[1, 1]], [[1, 2]]], [[1.0], [0.0]], 0.5)
+    assert not Backups(exact, compiled=True).large
+    assert not Backups(MDP([[[1.0]]], [[0.0]], 0.5), compiled=True).large
+    assert Backups(MDP([[[1.0]]], [[2.0]], 0.5), compiled=True).large
+
+
+def test_row_error() -> None:
+    """Known at once for floats, looked up for models made from them."""
+    P = np.array([[[0.1] * 10 + [0.0]], *[[[0.0] * 10 + [1.0]]] * 10])
+    mdp = MDP(P, np.ones((11, 1)), 0.9)
+    off = float(abs(sum(map(lambda x: x, [np.longdouble(0.1)] * 10)) - 1))
+    assert off <= mdp.row_error <= off + 12 * 2.3e-16
+    assert mdp.to_sparse().row_error <= mdp.row_error
+    assert mdp._with(rewards=mdp.rewards * 2).row_error == mdp.row_error
+
+
+def test_large_models_meet_their_tolerance() -> None:
+    rng = np.random.default_rng(0)
+    P = rng.random((220, 25, 220))
+    mdp = MDP(P / P.sum(-1, keepdims=True), rng.random((220, 25)), 0.99)
+    for method in ("value_iteration", "modified_policy_iteration", "gauss_seidel"):
+        solution = solve(mdp, method=method, tol=1e-8)
+        assert solution.error_bound <= 1e-8 * np.abs(solution.V).max()
