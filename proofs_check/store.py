@@ -1,10 +1,10 @@
 """Results on disk: one record for each chunk of a claim, and for each hunt of a twin.
 
-A folder holds ``results.sqlite``, and in ``parts/<run>`` the files to which the workers of a run append. Anything else in a folder
-is refused, nothing is overwritten, and nothing is removed but files of this module's own making. A run holds ``parts/<run>.lock``
-for as long as it lives (an exclusive lock of SQLite's, which a kill releases), so that several runs may share a folder; whoever
-comes next takes the parts of dead runs over, in one transaction, and then removes them. The same key twice is the same result
-twice, or an error.
+A folder holds ``results.sqlite`` (one of no bytes is new and empty), and in ``parts/<run>`` the files to which the
+workers of a run append. Anything else in a folder is refused, nothing is overwritten, and nothing is removed but
+files of this module's own making. A run holds ``parts/<run>.lock`` for as long as it lives (an exclusive lock of
+SQLite's, which a kill releases), so that several runs may share a folder; whoever comes next takes the parts of dead
+runs over, in one transaction, and then removes them. The same key twice is the same result twice, or an error.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from proofs_check.verdict import Tally
 DEFAULT = Path(".proofs-check")
 APPLICATION = 0x70636B31  # in SQLite's header: a database of this project
 FORMAT = 1
+HEADER = 100  # bytes, of any database of SQLite's
 PATIENCE = 30.0  # seconds for which another process may hold the database
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 FIELDS = ("key", "claim", "code", "engine", "seed", "mode", "label", "run", "body", "checksum")
@@ -121,6 +122,12 @@ class Store:
             raise StoreError(f"{folder} cannot hold results: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
+        # A file of no bytes is a new database: SQLite's own rule, by which it takes a single byte for one as well.
+        if self._file.exists() and 0 < (size := self._file.stat().st_size) < HEADER:
+            raise StoreError(
+                f"{self._file} is damaged, or not a database of results: it ends after {size} of the {HEADER} bytes of a header; "
+                "it is left as it is"
+            )
         database = sqlite3.connect(self._file, timeout=PATIENCE, isolation_level=None)
         with _speaking(self._file):
             database.execute("PRAGMA synchronous = FULL")

@@ -229,9 +229,25 @@ def _torn(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _one_byte(path: Path) -> None:
+    path.write_bytes(b"S")
+
+
+def _cut(path: Path) -> None:
+    _filled(path.parent)
+    path.write_bytes(path.read_bytes()[:511])
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
-    [(_text, "not a database"), (_foreign, "something else"), (_newer, "format 99"), (_torn, "damaged")],
+    [
+        (_text, "not a database"),
+        (_foreign, "something else"),
+        (_newer, "format 99"),
+        (_torn, "damaged"),
+        (_one_byte, "it ends after 1 of the 100 bytes of a header"),
+        (_cut, "damaged"),
+    ],
 )
 def test_a_database_that_is_not_ours_or_damaged_is_refused_and_left_alone(
     tmp_path: Path, spoil: Callable[[Path], None], said: str, capsys: pytest.CaptureFixture[str]
@@ -245,6 +261,12 @@ def test_a_database_that_is_not_ours_or_damaged_is_refused_and_left_alone(
     assert main(["verify", str(SAMPLE), "--quick", "--no-mutants", "--store", str(tmp_path)]) == USAGE
     assert said in capsys.readouterr().err
     assert file.read_bytes() == before
+
+
+def test_a_database_of_no_bytes_is_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "results.sqlite").touch()
+    with Store(tmp_path) as s:
+        assert list(s.records()) == []
 
 
 @pytest.mark.parametrize("column", ["body", "key", "checksum"])
@@ -606,8 +628,15 @@ def test_costs_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert len({r["instances"] for r in rows}) == 3
     assert main(["costs", "--store", str(tmp_path / "none")]) == USAGE
     capsys.readouterr()
-    assert main(["export", "--store", folder, str(tmp_path / "none" / "t.parquet")]) == USAGE
-    assert "t.parquet cannot be written" in capsys.readouterr().err
+    assert main(["export", "--store", folder, str(tmp_path / "to" / "be" / "made" / "t.parquet")]) == OK
+    assert pq.read_table(tmp_path / "to" / "be" / "made" / "t.parquet").num_rows == len(rows)
+    capsys.readouterr()
+    assert main(["export", "--store", folder, str(tmp_path / "t.parquet" / "x" / "t.parquet")]) == USAGE
+    said = f"export into {tmp_path / 't.parquet' / 'x'}: {tmp_path / 't.parquet'} is a file, and a folder is needed"
+    assert said in capsys.readouterr().err
+    (tmp_path / "v.parquet").mkdir()
+    assert main(["export", "--store", folder, str(tmp_path / "v.parquet")]) == USAGE
+    assert "v.parquet cannot be written" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", "--store", folder, str(tmp_path / "u.parquet")]) == USAGE
     assert "tabular-proofs[export]" in capsys.readouterr().err
