@@ -15,12 +15,13 @@ from proofs_check import digests, merging, teeth
 from proofs_check.cli import OK, REFUTED
 from proofs_check.ledger import PHASES, Cost, total
 from proofs_check.parts import StoreError
+from proofs_check.records import Record
 from proofs_check.selection import UsageError, writable
-from proofs_check.store import DEFAULT, Record, Store
+from proofs_check.store import DEFAULT, Store
 
 if TYPE_CHECKING:
-    from proofs_check.commands import Outcome
     from proofs_check.jobs import Job
+    from proofs_check.outcome import Outcome
 
 
 @contextmanager

@@ -18,8 +18,8 @@ import pytest
 from proofs_check import counterexample, registry
 from proofs_check.adversary.command import HEAD
 from proofs_check.adversary.engine import EVALUATIONS
-from proofs_check.claim import load_file
 from proofs_check.cli import main, parser
+from proofs_check.loading import load_file
 from proofs_check.shrink import shrink
 
 HERE = Path(__file__).resolve().parent

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from proofs_check import families
-from proofs_check.claim import Claim, load_paper
-from proofs_check.runner import TEETH, count, fixed_chunk
+from proofs_check.addresses import fixed_chunk
+from proofs_check.claim import Claim
+from proofs_check.loading import load_paper
+from proofs_check.runner import TEETH, count
 from proofs_check.settle import Settler
 from tabular import solve
 

@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import digests, merging, runner, selection, store, workers
-from proofs_check.claim import Claim, load_file
+from proofs_check import addresses, databases, digests, merging, runner, selection, workers
+from proofs_check.claim import Claim
 from proofs_check.cli import OK, USAGE, main
 from proofs_check.jobs import Job, run
 from proofs_check.ledger import OVERRIDES, QUICK, Cost, quick
+from proofs_check.loading import load_file
 from proofs_check.parts import MAGIC, PartWriter, StoreError, read_part
+from proofs_check.records import Record
 from proofs_check.registry import ROOMS
 from proofs_check.runner import Budget
-from proofs_check.store import Record, Store
+from proofs_check.store import Store
 from proofs_check.verdict import Tally
 
 SAMPLE = Path(__file__).with_name("sample_claims.py")
@@ -150,7 +152,7 @@ def _loaded(name: str) -> Claim:
 def test_chunks_in_any_order_make_the_verdict_of_the_whole(name: str) -> None:
     claim = _loaded(name)
     labels = runner.plan(claim, SMALL)
-    counted = {label: runner.count(runner.chunk_of(claim, label, 3), SMALL, 3) for label in reversed(labels)}
+    counted = {label: runner.count(addresses.chunk_of(claim, label, 3), SMALL, 3) for label in reversed(labels)}
     merged = runner.conclude(claim, merging.merged(counted[label] for label in labels))
     assert json.dumps(merged.as_dict()) == json.dumps(runner.verify(claim, SMALL, 3).as_dict())
 
@@ -292,7 +294,7 @@ def test_one_result_under_another_s_key_is_not_believed(tmp_path: Path) -> None:
 
 def test_a_database_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store(tmp_path).close()
-    monkeypatch.setattr(store, "PATIENCE", 0.05)
+    monkeypatch.setattr(databases, "PATIENCE", 0.05)
     busy = sqlite3.connect(tmp_path / "results.sqlite", isolation_level=None)
     busy.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError, match="in use by another process"):
