@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabular import MDP, MDPBatch, ModelError
-from tabular._ingest import LOST
+from tabular._rows import LOST
 
 
 def weights(seed: int, B: int = 5, S: int = 3, A: int = 2) -> dict[str, Any]:

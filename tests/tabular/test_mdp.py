@@ -20,7 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tabular import CSR, MDP, ModelError
-from tabular._ingest import LOST
+from tabular._rows import LOST
 from tabular.exact_model import ExactModel
 
 INF, NAN = np.inf, np.nan
@@ -230,7 +230,7 @@ def test_a_bad_input_is_refused_by_name(case: str) -> None:
 
 
 def test_every_refusal_in_the_sources_is_reached_by_a_bad_input(unreached: Callable[..., list[str]]) -> None:
-    assert unreached(BAD.values(), ("mdp.py", "_ingest.py", "_validate.py", "from_exact.py")) == []
+    assert unreached(BAD.values(), ("mdp.py", "_ingest.py", "_rows.py", "_validate.py", "from_exact.py")) == []
 
 
 # An oracle in Fractions, from the definition alone.
