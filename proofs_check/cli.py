@@ -245,6 +245,10 @@ def _run(options: argparse.Namespace) -> int:
         from proofs_check import storing
 
         return int(getattr(storing, options.command)(options))
+    if options.command == "show":
+        from proofs_check.showing import show
+
+        return show(options)
     from proofs_check import commands
 
     return int(getattr(commands, options.command)(options))

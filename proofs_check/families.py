@@ -12,57 +12,10 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from tabular.instances import (
-    bandits,
-    chain,
-    deterministic,
-    fortune,
-    garnet,
-    hidden_path,
-    impatience,
-    mixed,
-    near_decomposable,
-    proper,
-    random_endings,
-    random_masks,
-    random_masks_endings,
-    resets,
-    self_loops,
-    switches,
-    switching,
-    two_armed,
-    wrong_turns,
-)
+from tabular import instances
+from tabular.instances import *  # noqa: F403  (its __all__)
 
-__all__ = [
-    "FIXED",
-    "LARGE",
-    "SMALL",
-    "Family",
-    "as_families",
-    "bandits",
-    "chain",
-    "deterministic",
-    "fixed",
-    "fortune",
-    "garnet",
-    "general",
-    "hidden_path",
-    "impatience",
-    "mixed",
-    "near_decomposable",
-    "proper",
-    "random_endings",
-    "random_masks",
-    "random_masks_endings",
-    "resets",
-    "self_loops",
-    "switches",
-    "switching",
-    "two_armed",
-    "unending",
-    "wrong_turns",
-]
+__all__ = ["FIXED", "LARGE", "SMALL", "AnyFamily", "as_families", "fixed", "general", "unending", *instances.__all__]
 
 FIXED = ("frozenlake4", "frozenlake8", "cliffwalking", "taxi", "cliff4", "fourrooms5", "slippery4")
 LARGE = ("taxi",)
@@ -70,7 +23,7 @@ SMALL = tuple(name for name in FIXED if name not in LARGE)
 
 
 @runtime_checkable
-class Family(Protocol):
+class AnyFamily(Protocol):
     """A named, versioned distribution over MDPs: the same bits for a seed, for ever."""
 
     name: str
@@ -80,11 +33,11 @@ class Family(Protocol):
         """``n`` models as an ``MDPBatch``."""
 
 
-def as_families(family: Any, who: str) -> tuple[Family, ...]:
+def as_families(family: Any, who: str) -> tuple[AnyFamily, ...]:
     """One family or several as a tuple, which ``who`` wants. TypeError for anything else, ValueError for none or two of a key."""
     parts = tuple(family) if isinstance(family, Sequence) and not isinstance(family, str) else (family,)
     for part in parts:
-        if not isinstance(part, Family):
+        if not isinstance(part, AnyFamily):
             raise TypeError(
                 f"{who}: {part!r} is no family: expected a callable (seed, n) -> MDPBatch with a name and a key"
             )
@@ -96,38 +49,38 @@ def as_families(family: Any, who: str) -> tuple[Family, ...]:
     return parts
 
 
-def general() -> tuple[Family, ...]:
+def general() -> tuple[AnyFamily, ...]:
     """Small models of every kind, of one to eight states: endings, masks, both, certainty, ties, a single state or action, attained
     bounds; discounts 0, 1/2, ..., 1 - 2^-30."""
     return (
-        random_endings(3, 2),
-        random_masks(4, 3),
-        random_masks_endings(3, 2),
-        deterministic(3, 2),
-        self_loops(2, 2),
-        wrong_turns(),
-        garnet(2, 2),
-        garnet(3, 1),
-        bandits(3),
-        random_masks_endings(8, 3),
-        two_armed(),
-        hidden_path(4, 2),
+        instances.random_endings(3, 2),
+        instances.random_masks(4, 3),
+        instances.random_masks_endings(3, 2),
+        instances.deterministic(3, 2),
+        instances.self_loops(2, 2),
+        instances.wrong_turns(),
+        instances.garnet(2, 2),
+        instances.garnet(3, 1),
+        instances.bandits(3),
+        instances.random_masks_endings(8, 3),
+        instances.two_armed(),
+        instances.hidden_path(4, 2),
     )
 
 
-def unending() -> tuple[Family, ...]:
+def unending() -> tuple[AnyFamily, ...]:
     """The same without endings, for statements that need rows of mass one."""
     return (
-        garnet(3, 2),
-        random_masks(4, 3),
-        deterministic(3, 2),
-        self_loops(2, 2),
-        wrong_turns(),
-        garnet(3, 1),
-        bandits(3),
-        random_masks(8, 3),
-        two_armed(),
-        hidden_path(4, 2),
+        instances.garnet(3, 2),
+        instances.random_masks(4, 3),
+        instances.deterministic(3, 2),
+        instances.self_loops(2, 2),
+        instances.wrong_turns(),
+        instances.garnet(3, 1),
+        instances.bandits(3),
+        instances.random_masks(8, 3),
+        instances.two_armed(),
+        instances.hidden_path(4, 2),
     )
 
 

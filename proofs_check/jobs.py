@@ -9,15 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from proofs_check import digests, runner
-from proofs_check.claim import Claim, file_module, load_file, load_paper, paper_module
+from proofs_check import addresses, digests, runner
+from proofs_check.claim import Claim
 from proofs_check.families import LARGE
 from proofs_check.ledger import Cost, total
+from proofs_check.loading import file_module, load_file, load_paper, paper_module
 from proofs_check.merging import merged
 from proofs_check.processes import ONE_THREAD, fan_out, spread
 from proofs_check.progress import Monitor
+from proofs_check.records import Record
 from proofs_check.runner import Budget
-from proofs_check.store import Record, Store
+from proofs_check.store import Store
 from proofs_check.verdict import Verdict
 from proofs_check.workers import HUNT, Finished, Task, Unit, start, units, work
 
@@ -78,7 +80,7 @@ class Shard:
 
     def has(self, unit: Unit) -> bool:
         """Whether the unit belongs to this part."""
-        return runner.key(f"{unit.claim}/{unit.label}") % self.n == self.i - 1
+        return addresses.key(f"{unit.claim}/{unit.label}") % self.n == self.i - 1
 
 
 @dataclass

@@ -16,11 +16,11 @@ from proofs_check import kernel_mutants, operator_mutants, runner
 from proofs_check.claim import Claim
 from proofs_check.jobs import Job
 from proofs_check.kernels import KernelFault
-from proofs_check.kinds import View
 from proofs_check.ledger import Cost
 from proofs_check.mutants import Mutant, plant
 from proofs_check.runner import TEETH, Budget
 from proofs_check.settle import EngineFault
+from proofs_check.views import View
 
 KILLED, CHECKED, CRASHED, MISSED, UNTRIED = "killed", "checked", "crashed", "missed", "untried"
 NOTICED = (KILLED, CHECKED)

@@ -73,7 +73,7 @@ def jobs(names: Sequence[str], budget: Budget, seed: int) -> list[Job]:
 
 def _claims_in(file: str, wanted: str = "") -> list[str]:
     """The ids of a file, or the one that is ``wanted``."""
-    from proofs_check.claim import load_file
+    from proofs_check.loading import load_file
 
     if not Path(file).is_file():
         raise UsageError(f"no file {file!r}")

@@ -199,12 +199,12 @@ def screen(claim: Claim, batch: Any, payloads: Mapping[str, Payload], *, probed:
 
 
 def evaluate(claim: Claim, ops: Any, model: Any, payloads: Mapping[str, Payload]) -> Any:
-    """The body in one arithmetic: the sides of what it returns, or its ``kinds.View`` where it is of another kind."""
+    """The body in one arithmetic: the sides of what it returns, or its ``views.View`` where it is of another kind."""
     with ops if hasattr(ops, "__enter__") else nullcontext():  # balls hold their precision in a context
         found = claim(ops, ops.model(model), **{name: p.lift(ops) for name, p in payloads.items()})
         if isinstance(found, (evidence.Inequality, evidence.Identity)):
             return sides(ops, found, claim.id)
-        from proofs_check.kinds import view
+        from proofs_check.views import view
 
         return view(ops, found, claim.id)
 

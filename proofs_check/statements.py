@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check import kinds
+from proofs_check import views
 from proofs_check.claim import Claim
 from proofs_check.domains import sampled
 from proofs_check.evidence import Identity, Inequality, Order, Sampled, Scaling, Trial, Witness
@@ -93,19 +93,19 @@ def _of(ops: Any, claim: Claim, found: Any) -> Statement:
         case Trial():
             raise NoStatement("a trial may fail on any instance", trial=True)
         case Order() if not isinstance(found.measured, Sampled):
-            kinds.view(ops, found, claim.id)  # raises for what it refuses
+            views.view(ops, found, claim.id)  # raises for what it refuses
             declared = found.constant is not None or found.growth is not None
             return Statement(_rewritten(claim, _order), "Order", quotient=declared, refutable=declared)
         case Scaling() if not isinstance(found.y, Sampled):
-            kinds.view(ops, found, claim.id)
+            views.view(ops, found, claim.id)
             return Statement(_rewritten(claim, _scaling), "Scaling", quotient=False, of=claim)
         case Witness():
-            kinds.view(ops, found, claim.id)
+            views.view(ops, found, claim.id)
             if found.instance is not None:
                 raise NoStatement("it builds its witness itself: there is nothing to search")
             held = _rewritten(claim, lambda _ops, witness, _id: witness.holds)
             return Statement(held, "Witness", quotient=False, wanted=True, strict=found.strict)
-    kinds.view(ops, found, claim.id)
+    views.view(ops, found, claim.id)
     raise NoStatement(f"{type(found).__name__} is about the average over the family: no one instance breaks it")
 
 
@@ -119,8 +119,8 @@ def _rewritten(claim: Claim, rule: Callable[[Any, Any, str], Any]) -> Claim:
 
 def _order(ops: Any, found: Order, claim_id: str) -> Inequality:
     x = checked_range(_range(found), f"{claim_id}: x of Order")
-    measured = kinds.points(ops, found.measured, x.size, f"{claim_id}: measured of Order")
-    shape = kinds.points(ops, found.shape, x.size, f"{claim_id}: shape of Order")
+    measured = views.points(ops, found.measured, x.size, f"{claim_id}: measured of Order")
+    shape = views.points(ops, found.shape, x.size, f"{claim_id}: shape of Order")
     if found.constant is None and found.growth is None:
         return Inequality(_stack(ops, measured), _stack(ops, shape), axes=("k",))
     left, right = [], []
@@ -133,13 +133,13 @@ def _order(ops: Any, found: Order, claim_id: str) -> Inequality:
 
 
 def _range(found: Order) -> Any:
-    return np.arange(1, kinds.count(found.shape) + 1) if found.x is None else found.x
+    return np.arange(1, views.count(found.shape) + 1) if found.x is None else found.x
 
 
 def _scaling(ops: Any, found: Scaling, claim_id: str) -> Inequality:
     """1 + (least slope) - high <= 1 and 1 + low - (largest slope) <= 1: what separates the wrong way has all slopes on one side."""
     x = checked_range(found.x, f"{claim_id}: x of Scaling")
-    p = slopes(ops, x, kinds.points(ops, found.y, x.size, f"{claim_id}: y of Scaling"))
+    p = slopes(ops, x, views.points(ops, found.y, x.size, f"{claim_id}: y of Scaling"))
     least, largest = functools.reduce(ops.minimum, p), functools.reduce(ops.maximum, p)
     return Inequality(_stack(ops, [1 + least - found.high, 1 + found.low - largest]), 1, axes=("end",))
 

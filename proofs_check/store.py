@@ -1,10 +1,10 @@
 """Results on disk: one record for each chunk of a claim, and for each hunt of a twin.
 
-A folder holds ``results.sqlite``, and in ``parts/<run>`` the files to which the workers of a run append. Anything else in a folder
-is refused, nothing is overwritten, and nothing is removed but files of this module's own making. A run holds ``parts/<run>.lock``
-for as long as it lives (an exclusive lock of SQLite's, which a kill releases), so that several runs may share a folder; whoever
-comes next takes the parts of dead runs over, in one transaction, and then removes them. The same key twice is the same result
-twice, or an error.
+A folder holds ``results.sqlite`` (one of no bytes is new and empty), and in ``parts/<run>`` the files to which the
+workers of a run append. Anything else in a folder is refused, nothing is overwritten, and nothing is removed but
+files of this module's own making. A run holds ``parts/<run>.lock`` for as long as it lives (an exclusive lock of
+SQLite's, which a kill releases), so that several runs may share a folder; whoever comes next takes the parts of dead
+runs over, in one transaction, and then removes them. The same key twice is the same result twice, or an error.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proofs_check import digests, merging
-from proofs_check.ledger import Cost
+from proofs_check import databases, digests, merging
+from proofs_check.databases import lock_file, speaking, transaction
 from proofs_check.parts import PartWriter, StoreError, read_part
-from proofs_check.verdict import Tally
+from proofs_check.records import Record
 
 DEFAULT = Path(".proofs-check")
 APPLICATION = 0x70636B31  # in SQLite's header: a database of this project
 FORMAT = 1
-PATIENCE = 30.0  # seconds for which another process may hold the database
+HEADER = 100  # bytes, of any database of SQLite's
 _RUN = re.compile(r"\d{8}T\d{6}-[0-9a-f]{8}")
 FIELDS = ("key", "claim", "code", "engine", "seed", "mode", "label", "run", "body", "checksum")
 _SCHEMA = f"""
@@ -37,62 +36,6 @@ CREATE TABLE records (key TEXT PRIMARY KEY, {", ".join(f"{f} NOT NULL" for f in 
 PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {FORMAT};
 """
-
-
-@dataclass(frozen=True)
-class Record:
-    """One result and what it rests on.
-
-    ``code`` digests the claim, ``engine`` the sources and versions beneath, ``instances`` every number that was drawn; ``mode`` is
-    what was done with them, ``label`` their place; ``path`` their seed path (words spawned from ``seed``). ``run`` names the run.
-    """
-
-    claim: str
-    code: str
-    engine: str
-    seed: int
-    mode: str
-    label: str
-    run: str
-    path: tuple[int, ...]
-    family: str
-    instances: str
-    tally: Tally
-    cost: Cost
-
-    @property
-    def key(self) -> str:
-        """What it is a result of: equal keys have equal tallies."""
-        return key(self.claim, self.code, self.engine, self.seed, self.mode, self.label)
-
-    def as_data(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            **{name: getattr(self, name) for name in ("claim", "code", "engine", "seed", "mode", "label", "run")},
-            "path": [str(word) for word in self.path],
-            "family": self.family,
-            "instances": self.instances,
-            "tally": merging.encode(self.tally),
-            "cost": asdict(self.cost),
-        }
-
-    @classmethod
-    def of_data(cls, data: dict[str, Any]) -> Record:
-        """The record of ``as_data``. StoreError for one of another version, whose fields are others."""
-        given = dict(data)
-        try:
-            path = tuple(int(word) for word in given.pop("path"))
-            tally, cost = merging.decode(given.pop("tally")), Cost(**given.pop("cost"))
-            return cls(path=path, tally=tally, cost=cost, **given)
-        except (KeyError, TypeError, ValueError) as error:
-            raise StoreError(
-                f"a record of {data.get('claim')!r} is of another version of this program: {error}"
-            ) from error
-
-
-def key(claim: str, code: str, engine: str, seed: int, mode: str, label: str) -> str:
-    """Under which a result is stored."""
-    return digests.digest(claim, code, engine, str(seed), mode, label)
 
 
 class Run:
@@ -121,10 +64,16 @@ class Store:
             raise StoreError(f"{folder} cannot hold results: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
-        database = sqlite3.connect(self._file, timeout=PATIENCE, isolation_level=None)
-        with _speaking(self._file):
+        # A file of no bytes is a new database: SQLite's own rule, by which it takes a single byte for one as well.
+        if self._file.exists() and 0 < (size := self._file.stat().st_size) < HEADER:
+            raise StoreError(
+                f"{self._file} is damaged, or not a database of results: it ends after {size} of the {HEADER} bytes of a header; "
+                "it is left as it is"
+            )
+        database = sqlite3.connect(self._file, timeout=databases.PATIENCE, isolation_level=None)
+        with speaking(self._file):
             database.execute("PRAGMA synchronous = FULL")
-            with _transaction(database):
+            with transaction(database):
                 (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
                 (application,) = database.execute("PRAGMA application_id").fetchone()
                 (version,) = database.execute("PRAGMA user_version").fetchone()
@@ -166,24 +115,24 @@ class Store:
 
     def headers(self) -> Iterator[tuple[str, str, str, str]]:
         """Key, claim, code and engine of every record, unchecked."""
-        with _speaking(self._file):
+        with speaking(self._file):
             yield from self._database.execute("SELECT key, claim, code, engine FROM records ORDER BY key")
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove records and whatever is known of runs that have none left, in one transaction; then give the room back."""
-        with _speaking(self._file):
-            with _transaction(self._database):
+        with speaking(self._file):
+            with transaction(self._database):
                 self._database.executemany("DELETE FROM records WHERE key = ?", [(k,) for k in keys])
                 self._database.execute("DELETE FROM runs WHERE run NOT IN (SELECT run FROM records)")
             self._database.execute("VACUUM")
 
     def runs(self) -> dict[str, dict[str, Any]]:
         """What is known of each run: versions, machine, when it began."""
-        with _speaking(self._file):
+        with speaking(self._file):
             return {run: json.loads(body) for run, body in self._database.execute("SELECT run, body FROM runs")}
 
     def _select(self, where: str, values: Sequence[Any]) -> Iterator[Record]:
-        with _speaking(self._file):
+        with speaking(self._file):
             for row in self._database.execute(f"SELECT {', '.join(FIELDS)} FROM records {where}", values):
                 yield self._checked(dict(zip(FIELDS, row, strict=True)))
 
@@ -201,7 +150,7 @@ class Store:
         folder = self._parts / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         try:
             self._parts.mkdir(exist_ok=True)
-            lock = _lock(folder)
+            lock = databases.lock(folder)
             if lock is None:
                 raise StoreError(f"{folder} is taken")
             folder.mkdir()  # after its lock: a run without one is dead
@@ -231,7 +180,7 @@ class Store:
         new = 0
         for folder in _runs(self._parts):
             try:
-                lock = _lock(folder)
+                lock = databases.lock(folder)
                 if lock is None:
                     continue  # alive
                 try:
@@ -240,7 +189,7 @@ class Store:
                         _remove(folder)
                 finally:
                     lock.close()
-                _lock_file(folder).unlink(missing_ok=True)
+                lock_file(folder).unlink(missing_ok=True)
             except OSError as error:
                 raise StoreError(f"{folder} cannot be taken over: {error}") from error
         return new
@@ -262,7 +211,7 @@ class Store:
         Between processors the last bits of a float may differ, all enclosures being right: there the first stays.
         """
         new = 0
-        with _speaking(self._file), _transaction(self._database):
+        with speaking(self._file), transaction(self._database):
             for name, about in runs.items():
                 self._database.execute("INSERT OR IGNORE INTO runs VALUES (?, ?)", (name, json.dumps(about)))
             cpus = {name: about["machine"]["cpu"] for name, about in self.runs().items()}
@@ -344,49 +293,3 @@ def _left_over(path: Path) -> bool:
     """Whether it is the ``parts`` of a store whose database is gone."""
     names = [p.name.removesuffix(".lock") for p in path.iterdir()] if path.name == "parts" and path.is_dir() else [""]
     return all(_RUN.fullmatch(name) for name in names)
-
-
-def _lock_file(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".lock")
-
-
-def _lock(folder: Path) -> sqlite3.Connection | None:
-    """The lock of a run, held until it is closed; None where another process holds it."""
-    lock = None
-    try:
-        lock = sqlite3.connect(_lock_file(folder), timeout=0, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if lock is not None:
-            lock.close()
-        if error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            return None
-        raise OSError(str(error)) from error
-    return lock
-
-
-@contextmanager
-def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    database.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        if database.in_transaction:  # a full disk ends it
-            database.execute("ROLLBACK")
-        raise
-    database.execute("COMMIT")
-
-
-@contextmanager
-def _speaking(file: Path) -> Iterator[None]:
-    """SQLite's errors in words."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise StoreError(f"{file} has been in use by another process for {PATIENCE:.0f} s") from error
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise StoreError(f"{file}: the disk is full; what was done before is kept") from error
-        raise StoreError(f"{file} cannot be used: {error}") from error
-    except sqlite3.DatabaseError as error:
-        raise StoreError(f"{file} is damaged, or not a database of results: {error}; it is left as it is") from error

@@ -15,12 +15,13 @@ from proofs_check import digests, merging, teeth
 from proofs_check.cli import OK, REFUTED
 from proofs_check.ledger import PHASES, Cost, total
 from proofs_check.parts import StoreError
-from proofs_check.selection import UsageError
-from proofs_check.store import DEFAULT, Record, Store
+from proofs_check.records import Record
+from proofs_check.selection import UsageError, writable
+from proofs_check.store import DEFAULT, Store
 
 if TYPE_CHECKING:
-    from proofs_check.commands import Outcome
     from proofs_check.jobs import Job
+    from proofs_check.outcome import Outcome
 
 
 @contextmanager
@@ -148,12 +149,13 @@ def _current() -> dict[str, str]:
 
 
 def export(options: argparse.Namespace) -> int:
-    """``proofs-check export``: Parquet, one row for each result."""
+    """``proofs-check export``: Parquet, one row for each result. Folders that are missing are made."""
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         raise UsageError("export needs pyarrow: pip install 'tabular-proofs[export]'") from None
+    writable(options.file.parent, "export into")
     with _existing(options.store) as store:
         store.absorb()
         runs = store.runs()
@@ -162,6 +164,7 @@ def export(options: argparse.Namespace) -> int:
         raise UsageError(f"{options.store} has no results")
     partial = options.file.with_name(options.file.name + ".partial")
     try:
+        options.file.parent.mkdir(parents=True, exist_ok=True)
         pq.write_table(pa.Table.from_pylist(rows), partial)
         partial.replace(options.file)
     except OSError as error:

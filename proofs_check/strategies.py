@@ -61,9 +61,7 @@ def mdps(
     discounts = _discounts(gamma)
     low, high = _range("rewards", rewards)
     kinds = _structures(structure)
-    for name, value in (("endings", endings), ("masks", masks), ("exact", exact)):
-        if not isinstance(value, bool):
-            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+    _flags(endings=endings, masks=masks, exact=exact)
 
     @st.composite
     def build(draw: st.DrawFn) -> MDP:
@@ -117,9 +115,7 @@ def finite_horizon_mdps(
     actions = _sizes("actions", actions, 2)
     discounts = _discounts(gamma)
     _range("rewards", rewards)
-    for name, value in (("stationary", stationary), ("exact", exact)):
-        if not isinstance(value, bool):
-            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+    _flags(stationary=stationary, exact=exact)
 
     @st.composite
     def build(draw: st.DrawFn) -> FiniteHorizonMDP:
@@ -144,9 +140,7 @@ def policies(mdp: MDP, *, deterministic: bool = False, exact: bool = False) -> s
     Rows are integer weights up to 4 over their sum, as floats, or as Fractions (``exact``). Shrinks towards the first
     available action of each state.
     """
-    for name, value in (("deterministic", deterministic), ("exact", exact)):
-        if not isinstance(value, bool):
-            raise InvalidArgument(f"{name}={value!r}: expected True or False")
+    _flags(deterministic=deterministic, exact=exact)
 
     @st.composite
     def build(draw: st.DrawFn) -> np.ndarray:
@@ -179,8 +173,7 @@ def regularizers(mdp: MDP, *, hard: bool = True, orders: int = 12) -> st.SearchS
 
     Weights are powers of two over ``orders`` decimal orders of magnitude below and above 1. Shrinks towards none, then weight 1.
     """
-    if not isinstance(hard, bool):
-        raise InvalidArgument(f"hard={hard!r}: expected True or False")
+    _flags(hard=hard)
     if isinstance(orders, bool) or not isinstance(orders, int) or orders < 0:
         raise InvalidArgument(f"orders={orders!r}: expected an integer >= 0")
     from tabular.regularizers import KL, Hard, Shannon, ShannonKL
@@ -193,6 +186,12 @@ def regularizers(mdp: MDP, *, hard: bool = True, orders: int = 12) -> st.SearchS
         st.builds(ShannonKL, weights, weights, policies(mdp)),
     ]
     return st.one_of(*([st.builds(Hard)] if hard else []), *kinds)
+
+
+def _flags(**given: Any) -> None:
+    for name, value in given.items():
+        if not isinstance(value, bool):
+            raise InvalidArgument(f"{name}={value!r}: expected True or False")
 
 
 def _rationals(m: MDP) -> np.ndarray:

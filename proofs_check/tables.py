@@ -12,8 +12,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from proofs_check.claim import Claim
-    from proofs_check.commands import Outcome
     from proofs_check.jobs import Done
+    from proofs_check.outcome import Outcome
     from proofs_check.registry import Paper
     from proofs_check.settle import Settled
     from proofs_check.teeth import Bite

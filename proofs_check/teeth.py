@@ -15,16 +15,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofs_check import digests, kernel_mutants, operator_mutants
-from proofs_check.claim import Claim, claim, claims_of
+from proofs_check.claim import Claim, claim
 from proofs_check.evidence import Inequality
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.ledger import Cost, total
+from proofs_check.loading import claims_of
 from proofs_check.mutants import check, mutants_of
 from proofs_check.parts import PartWriter
 from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
+from proofs_check.records import Record, key
 from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import TEETH, verify
-from proofs_check.store import Record, Store, key
+from proofs_check.store import Store
 from proofs_check.verdict import Tally
 
 REPEATS = 2  # claims that a mutant meets again compiled

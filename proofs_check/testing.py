@@ -17,7 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from proofs_check.claim import Claim, claims_of, load_file
+from proofs_check.claim import Claim
+from proofs_check.loading import claims_of, load_file
 from proofs_check.settle import EngineFault
 from proofs_check.user_errors import command, explain
 from proofs_check.verdict import Verdict

@@ -133,7 +133,7 @@ def _in_words(ops: Any) -> str:
 
 def _instance(frames: list[FrameType]) -> tuple[str, str]:
     """What the engine was doing, and the address of an instance to see it again, from the locals of ``runner``'s frames."""
-    from proofs_check.runner import Chunk
+    from proofs_check.addresses import Chunk
 
     found: Any = None
     for frame in frames:

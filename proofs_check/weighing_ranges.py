@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check.kinds import BAD, GOOD, NEITHER, order_status
 from proofs_check.statistics import confidence, orders
 from proofs_check.statistics.slopes import slope_signs, slope_status, slopes
+from proofs_check.views import BAD, GOOD, NEITHER, order_status
 from proofs_check.weighing import LEVEL, Weighed, count, down, up
 
 SURE = 1e-6

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proofs_check import digests, runner
+from proofs_check import addresses, digests, runner
 from proofs_check.ledger import Cost, timed
 from proofs_check.parts import PartWriter, StoreError
+from proofs_check.records import Record, key
 from proofs_check.settle import EngineFault
-from proofs_check.store import Record, key
 from proofs_check.user_errors import explain
 
 if TYPE_CHECKING:
@@ -160,14 +160,14 @@ def compute(claim: Claim, unit: Unit, job: Job, run: str) -> Record:
     else:
         seed = job.seed
         with timed(cost, "drawing"):
-            chunk = runner.chunk_of(claim, unit.label, seed)
+            chunk = addresses.chunk_of(claim, unit.label, seed)
             path, source, drawn = chunk.path, chunk.source, _drawn(chunk)
         tally = runner.count(chunk, job.budget, seed, cost=cost)
     place = (unit.claim, unit.code, digests.engine(), seed, unit.mode, unit.label, run)
     return Record(*place, path, source, drawn, tally, cost)
 
 
-def _drawn(chunk: runner.Chunk) -> str:
+def _drawn(chunk: addresses.Chunk) -> str:
     """Digest of every number of a chunk: models and draws."""
     h = hashlib.blake2b(chunk.batch.content_hash.encode(), digest_size=16)
     for part in _numbers(chunk):
@@ -175,7 +175,7 @@ def _drawn(chunk: runner.Chunk) -> str:
     return h.hexdigest()
 
 
-def _numbers(chunk: runner.Chunk) -> Iterator[bytes]:
+def _numbers(chunk: addresses.Chunk) -> Iterator[bytes]:
     for name, payload in chunk.payloads.items():
         yield f"{name} {payload.form} {payload.ndim} ".encode()
         for data in (payload.data, payload.unit):

@@ -5,8 +5,9 @@ The names below are loaded on first use, so that ``import tabular`` costs little
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from tabular import _lazy
 
 __version__ = "0.1.0"
 
@@ -57,11 +58,7 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tabular' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"tabular.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
+    return _lazy.attribute(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:

@@ -11,15 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tabular import _validate as check
+from tabular._rows import CSR, LOST, as_csr, check_csr, finished
 from tabular.exact_model import rational_weights, rounded
-
-
-class CSR(NamedTuple):
-    """Sparse transitions, row ``s * A + a``: ``indptr`` (S*A+1,) int64, ``indices`` (nnz,) int32, ``data`` (nnz,)."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
 
 
 class Given(NamedTuple):
@@ -103,7 +96,7 @@ def check_end_reward(end_reward: Any, ndim: int, ends: bool, S: int, A: int) -> 
 def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool, end_reward: Any = None) -> Rows:
     R, R_exact = read_rewards(R)
     S, A = _sizes(R)
-    sparse = _as_csr(P, S, A)
+    sparse = as_csr(P, S, A)
     if sparse is None:
         P = check.float_array(P, "P", copy)
         if P.shape != (S, A, S):
@@ -114,7 +107,7 @@ def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool, end_rewa
         total = check.row_sums(P)
     else:
         P = sparse
-        _check_csr(P, A)
+        check_csr(P, A)
         owner = np.repeat(np.arange(S * A), np.diff(P.indptr))
         total = np.bincount(owner, weights=P.data, minlength=S * A).reshape(S, A)
     three = R.ndim == 3
@@ -131,27 +124,9 @@ def float_rows(P: Any, R: Any, end: Any, renormalise: bool, copy: bool, end_rewa
     mask = check.check_rewards(R)
     with np.errstate(over="ignore"):
         total = total + e
-    if renormalise:
-        check.check_scales(total, mask)
-        scale = np.where(mask, total, 1.0)
-        used = np.count_nonzero(P.data if sparse is not None else P) + np.count_nonzero(e)
-        P = P._replace(data=P.data / scale.ravel()[owner]) if sparse is not None else P / scale[..., None]
-        e = e / scale
-        if np.count_nonzero(P.data if sparse is not None else P) + np.count_nonzero(e) < used:
-            check.fail(LOST)
-        if three:
-            R = R / scale
-    else:
-        check.check_rows(total, mask, S, end is not None)
-    if not mask.all():
-        e[~mask] = 0.0
-        if sparse is None:
-            if (stray := (~mask) & (P != 0).any(axis=-1)).any():
-                P = P.copy() if not copy else P
-                P[stray] = 0.0
-        else:
-            P = _drop(P, mask.ravel()[owner])
+    P, e, scale = finished(P, e, total, mask, end is not None, renormalise, owned=copy)
     if three:
+        R = R / scale
         check.check_finite(R, "the mean of R")
     rewards = np.where(mask, R, 0.0) + 0.0
     off = None if renormalise else float(np.abs(total - 1.0)[mask].max(initial=0.0))
@@ -170,67 +145,6 @@ def _mean_rewards(P: Any, R3: np.ndarray, exact: Any, S: int, A: int) -> tuple[n
         check.fail(f"{check.place('R', i)} is {R3[i]}: a transition that can happen needs a finite reward")
     with np.errstate(over="ignore", invalid="ignore"):
         return np.sum(P * np.where(used, R3, 0.0), axis=-1), None
-
-
-def _as_csr(P: Any, S: int, A: int) -> CSR | None:
-    """CSR triples and scipy matrices, canonical: rows in order, columns sorted, no duplicates, no zeros."""
-    if isinstance(P, CSR):
-        triple = P
-    elif hasattr(P, "tocsr"):
-        if P.shape != (S * A, S):
-            check.fail(f"P has shape {P.shape}: expected ({S * A}, {S}), one row s*A + a for each pair")
-        m = P.tocsr()
-        if not m.has_canonical_format:
-            m = m.copy()
-            m.sum_duplicates()
-        triple = CSR(m.indptr, m.indices, m.data)
-    else:
-        return None
-    indptr, indices = (np.asarray(x) for x in triple[:2])
-    if indptr.dtype.kind not in "iu" or indices.dtype.kind not in "iu":
-        raise TypeError(f"P.indptr and P.indices have dtypes {indptr.dtype} and {indices.dtype}: expected integers")
-    data = check.float_array(triple.data, "P.data") + 0.0
-    if indptr.shape != (S * A + 1,) or indices.shape != data.shape or data.ndim != 1:
-        check.fail(
-            f"P has indptr of shape {indptr.shape}, indices {indices.shape}, data {data.shape}: "
-            f"expected ({S * A + 1},) and two arrays of one length"
-        )
-    indptr = indptr.astype(np.int64)
-    if indptr[0] != 0 or indptr[-1] != len(data) or (np.diff(indptr) < 0).any():
-        check.fail(f"P.indptr must rise from 0 to {len(data)}: it starts at {indptr[0]} and ends at {indptr[-1]}")
-    if len(indices) and not (0 <= indices.min() and indices.max() < S):
-        i = int(np.argmax((indices < 0) | (indices >= S)))
-        check.fail(f"P.indices[{i}] is {indices[i]}: states are 0 ... {S - 1}")
-    owner = np.repeat(np.arange(S * A), np.diff(indptr))
-    key = owner * S + indices
-    if (np.diff(key) <= 0).any():
-        order = np.argsort(key, kind="stable")
-        key, indices, data = key[order], indices[order], data[order]
-        if (np.diff(key) == 0).any():
-            i = int(key[np.argmax(np.diff(key) == 0)])
-            check.fail(f"{check.place('P', (i // S // A, i // S % A, i % S))} is given twice")
-    return _drop(CSR(indptr, indices.astype(np.int32), data), data != 0)
-
-
-def _drop(P: CSR, keep: np.ndarray) -> CSR:
-    if keep.all():
-        return P
-    owner = np.repeat(np.arange(len(P.indptr) - 1), np.diff(P.indptr))[keep]
-    indptr = np.zeros_like(P.indptr)
-    np.cumsum(np.bincount(owner, minlength=len(indptr) - 1), out=indptr[1:])
-    return CSR(indptr, P.indices[keep], P.data[keep])
-
-
-def _check_csr(P: CSR, A: int) -> None:
-    bad = ~(np.isfinite(P.data) & (P.data >= 0))
-    if bad.any():
-        i = int(np.argmax(bad))
-        row = int(np.searchsorted(P.indptr, i, side="right")) - 1
-        why = "a probability cannot be negative" if P.data[i] < 0 else "not a finite number"
-        check.fail(f"{check.place('P', (row // A, row % A, P.indices[i]))} is {P.data[i]}: {why}")
-
-
-LOST = "P or end has a positive entry below the range of float64: its structure would be lost"
 
 
 def exact_rows(P: Any, R: Any, end: Any, renormalise: bool, end_reward: Any = None) -> Rows:

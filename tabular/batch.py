@@ -17,7 +17,8 @@ import numpy as np
 from tabular import _batch_border as border
 from tabular import _validate as check
 from tabular._border import discount, expect, flag
-from tabular._ingest import LOST, Given
+from tabular._ingest import Given
+from tabular._rows import finished
 from tabular.exact_model import ExactModel
 from tabular.mdp import MDP
 
@@ -92,17 +93,7 @@ class MDPBatch:
         check.check_probabilities(e, "end")
         with np.errstate(over="ignore"):
             total = check.row_sums(P) + e
-        if renormalise:
-            check.check_scales(total, mask)
-            scale = np.where(mask, total, 1.0)
-            used = np.count_nonzero(P) + np.count_nonzero(e)
-            P, e = P / scale[..., None], e / scale
-            if np.count_nonzero(P) + np.count_nonzero(e) < used:
-                check.fail(LOST)
-        else:
-            check.check_rows(total, mask, shape[1], end is not None)
-        P[~mask] = 0.0
-        e[~mask] = 0.0
+        P, e, _ = finished(P, e, total, mask, end is not None, renormalise)
         gammas, exact = border.gammas(gamma, shape[0])
         starts = border.starts(rho, shape[0], shape[1])
         self._set(

@@ -17,7 +17,8 @@ import numpy as np
 
 from tabular import _border as border
 from tabular import _validate as check
-from tabular._ingest import CSR, Given, read_rewards
+from tabular._ingest import Given, read_rewards
+from tabular._rows import CSR
 from tabular.errors import ModelError
 from tabular.exact_model import ExactModel, normalised, unless_floats
 from tabular.mdp import MDP

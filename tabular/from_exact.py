@@ -24,7 +24,8 @@ def from_exact(model: ExactModel, *, state_labels: Any = None, action_labels: An
     to their total, a successor is out of range or given twice, or a number is beyond the range of float64;
     TypeError for anything but integers. Cost: linear in the number of weights.
     """
-    from tabular._ingest import LOST, Given
+    from tabular._ingest import Given
+    from tabular._rows import LOST
     from tabular.mdp import CSR, MDP
 
     border.expect(model, "from_exact", "ExactModel")

@@ -17,7 +17,8 @@ import numpy as np
 
 from tabular import _border as border
 from tabular import _validate as check
-from tabular._ingest import CSR, Given, exact_rows, float_rows, fractions
+from tabular._ingest import Given, exact_rows, float_rows, fractions
+from tabular._rows import CSR
 from tabular.exact_model import ExactModel, float_weights, normalised, unless_floats
 
 __all__ = ["CSR", "MDP"]

@@ -15,6 +15,7 @@ import pytest
 
 import proofs_check
 from proofs_check import (
+    addresses,
     cli,
     draws,
     evidence,
@@ -157,6 +158,7 @@ def test_every_kind_of_evidence_has_an_example_that_runs() -> None:
 
 # Modules whose constants decide verdicts, and how the page writes those that are no plain numbers.
 DECIDE = {
+    "addresses": addresses,
     "verdict": verdict,
     "runner": runner,
     "settle": settle,
@@ -173,7 +175,7 @@ INSIDE = {  # codes, rounding and the steps of shrinking: nothing that a verdict
     "shrink": {"COARSE", "SIGNIFICANT"},
     "weighing": {"HOLDS", "REFUTES"},
     "weighing_ranges": {"BAD", "GOOD", "NEITHER", "LEVEL", "SAME"},
-    "runner": {"RATIONAL_STATES"},
+    "runner": {"CHUNK", "LATER", "RATIONAL_STATES"},
 }
 
 
@@ -237,7 +239,7 @@ def test_precisions_are_the_settler_s() -> None:
     assert f"balls** of {settle.LADDER[0]} to {settle.LADDER[-1]} bits" in page
     assert f"followed to {settle.TIE_PRECISION} bits, the first of each family to {settle.LADDER[-1]}" in page
     assert f"more than {settle.RATIONAL_STATES} states" in page
-    assert f"a chunk of at most {runner.LATER} instances" in page
+    assert f"a chunk of at most {addresses.LATER} instances" in page
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["verify", "--help"]], ids=" ".join)

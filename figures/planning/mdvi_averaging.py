@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from proofs_check.claims.planning.mdvi_rates import moments
 from tabular.reference import NumpyOps
 
 LENGTHS = (2, 4, 8, 16, 32, 64, 128)
+QUICK: dict[str, Any] = {"lengths": (2, 8, 32), "runs": 500}
 
 
 def compute(

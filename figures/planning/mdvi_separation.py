@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from figures.table import Table
 from tabular.instances import garnet
 from tabular.planning.mdvi import mdvi
 
 ALPHAS = (0.0, 0.9, 0.99, 1.0)
+QUICK: dict[str, Any] = {"K": 400, "alphas": (0.0, 0.99), "seeds": 3}
 
 
 def compute(

@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
     if not options.names and not options.all:
         raise selection.UsageError("name claims, papers or files to attack, or say --all")
     selection.writable(options.out, "--out")
+    if options.table is not None:
+        selection.writable(options.table.parent, "--table")
     aims = targets(options.names, options.evaluations, options.seed)
     start = time.perf_counter()
     with progress(len(aims), options.json) as advance:
@@ -115,6 +117,7 @@ def run(options: argparse.Namespace) -> int:
     seconds = time.perf_counter() - start
     saved = {s.target.id: _save(options.out, s) for s in struck if s.result is not None and s.result.status in SAVED}
     if options.table is not None:
+        options.table.parent.mkdir(parents=True, exist_ok=True)
         options.table.write_text(markdown(struck, options.evaluations, options.seed), encoding="utf-8")
     if options.json:
         out = [

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from proofs_check import counterexample
+from proofs_check.addresses import CHUNK, key
 from proofs_check.adversary.measure import NOTHING, Measured, measure
 from proofs_check.adversary.search import climb
 from proofs_check.adversary.starts import gather, spaces
 from proofs_check.claim import Claim
 from proofs_check.draws import Integers, Payload
-from proofs_check.runner import CHUNK, Budget, key, verify
+from proofs_check.runner import Budget, verify
 from proofs_check.settle import Settled, Settler, Sides
 from proofs_check.shrink import shrink
 from proofs_check.statements import NoStatement, Statement, statement

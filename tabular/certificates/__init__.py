@@ -8,8 +8,9 @@ accepts or rejects.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from tabular import _lazy
 
 _HOME = {
     "ExactAverage": "exact_gain",
@@ -29,6 +30,4 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tabular.certificates' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"tabular.certificates.{_HOME[name]}"), name)
+    return _lazy.attribute(__name__, _HOME, name)

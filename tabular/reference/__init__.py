@@ -16,8 +16,9 @@ something that is not decided.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from tabular import _lazy
 
 _HOME = {
     "BallOps": "ball_ops",
@@ -33,6 +34,4 @@ __all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'tabular.reference' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"tabular.reference.{_HOME[name]}"), name)
+    return _lazy.attribute(__name__, _HOME, name)

@@ -16,10 +16,10 @@ from proofs_check.adversary import attack
 from proofs_check.adversary.coordinates import REACH, UNIT
 from proofs_check.adversary.measure import measure
 from proofs_check.adversary.starts import spaces, structured
-from proofs_check.claim import load_file
 from proofs_check.claims.planning import foundations
 from proofs_check.domains import Domain, domains, model_features, sampled
 from proofs_check.draws import deterministic_policies, distributions, integers, models, q_values
+from proofs_check.loading import load_file
 from proofs_check.settle import Settler, screen
 from proofs_check.statements import statement
 

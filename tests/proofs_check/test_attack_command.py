@@ -18,8 +18,8 @@ import pytest
 from proofs_check import counterexample, registry
 from proofs_check.adversary.command import HEAD
 from proofs_check.adversary.engine import EVALUATIONS
-from proofs_check.claim import load_file
 from proofs_check.cli import main, parser
+from proofs_check.loading import load_file
 from proofs_check.shrink import shrink
 
 HERE = Path(__file__).resolve().parent
@@ -183,7 +183,7 @@ def test_a_witness_is_saved_and_no_refutation(tmp_path: Path, capsys: pytest.Cap
 
 def test_the_table_depends_on_no_process_and_on_the_seed(tmp_path: Path) -> None:
     def table(workers: str, seed: str) -> bytes:
-        path = tmp_path / f"{workers}-{seed}.md"
+        path = tmp_path / "tables" / f"{workers}-{seed}.md"  # in a folder that the first one makes
         names = ["foundations.C11", "foundations.C24"]
         options = ["--evaluations", "600", "--seed", seed, "--workers", workers, "--out", str(tmp_path / "out")]
         assert main(["attack", *names, "--json", *options, "--table", str(path)]) == 0
@@ -194,6 +194,15 @@ def test_the_table_depends_on_no_process_and_on_the_seed(tmp_path: Path) -> None
     assert one.partition(b"| --- |")[2] != table("1", "1").partition(b"| --- |")[2]
     head, _, rows = one.decode().rpartition("| --- |\n")
     assert len(rows.splitlines()) == 2 and "600 evaluations" in head
+
+
+def test_a_table_that_could_not_be_written_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    options = ["--out", str(tmp_path / "out"), "--table", str(tmp_path / "file" / "table.md")]
+    assert main(["attack", "foundations.C11", *options]) == 3
+    assert f"{tmp_path / 'file'} is a file, and a folder is needed" in capsys.readouterr().err
 
 
 def test_the_table_on_record_is_of_claims_that_are_checked() -> None:

@@ -21,10 +21,11 @@ from proofs_check import (
     scalars,
     streams,
     values,
+    views,
 )
 from proofs_check.adversary import attack
-from proofs_check.claim import load_file
 from proofs_check.domains import sampled
+from proofs_check.loading import load_file
 from proofs_check.runner import Budget, verify
 from proofs_check.settle import Settler, screen
 from proofs_check.shrink import shrink
@@ -42,7 +43,7 @@ def attacked(name: str, evaluations: int = 2000) -> Any:
     return attack(WEIGHED[f"weighed.{name}"], evaluations)
 
 
-def looked_at(name: str, found: Any) -> kinds.View:
+def looked_at(name: str, found: Any) -> views.View:
     """The original claim on the instance that was found, settled."""
     looked = kinds.look(WEIGHED[f"weighed.{name}"], *counterexample.replay(found.instance))
     assert looked is not None
@@ -56,7 +57,7 @@ def test_an_order_beyond_what_it_declares_is_refuted(name: str, ratio: float) ->
     found = attacked(name)
     assert (found.kind, found.status, found.size) == ("Order", "refuted", (1, 1))
     assert found.ratio == pytest.approx(ratio, rel=1e-12) and found.ratio <= ratio
-    assert looked_at(name, found).status.tolist() == [kinds.BAD]
+    assert looked_at(name, found).status.tolist() == [views.BAD]
 
 
 def test_the_largest_quotient_is_taken_over_k_and_over_instances() -> None:
@@ -89,7 +90,7 @@ def test_an_order_without_a_constant_has_none_to_exceed() -> None:
 
 def test_slopes_of_a_scaling_are_searched_for_their_extremes() -> None:
     wrong, right, drifts = (attacked(f"scaling_{name}") for name in ("false", "true", "drifts"))
-    assert wrong.status == "refuted" and looked_at("scaling_false", wrong).status.tolist() == [kinds.BAD]
+    assert wrong.status == "refuted" and looked_at("scaling_false", wrong).status.tolist() == [views.BAD]
     assert right.status == drifts.status == "stands"
     for found in (wrong, right, drifts):
         assert found.ratio is None and found.random is None
@@ -106,7 +107,7 @@ def test_a_statement_is_wrong_where_the_evidence_is_bad(name: str) -> None:
     c = WEIGHED[f"weighed.{name}"]
     batch = FAMILY(3, 50)
     drawn = sampled(c, batch, None, 3)
-    assert np.array_equal(screen(statement(c).claim, batch, drawn).wrong, screen(c, batch, drawn).status == kinds.BAD)
+    assert np.array_equal(screen(statement(c).claim, batch, drawn).wrong, screen(c, batch, drawn).status == views.BAD)
 
 
 @pytest.mark.parametrize("name", ["witness", "equality"])
@@ -114,7 +115,7 @@ def test_a_witness_is_found_decided_and_small(name: str) -> None:
     found = attacked(name)
     assert found.status == "witness found" and found.ratio is None
     assert found.size == ((1, 1) if name == "witness" else (2, 1))  # values of two states are equal in two states
-    assert looked_at(name, found).status.tolist() == [kinds.GOOD]
+    assert looked_at(name, found).status.tolist() == [views.GOOD]
 
 
 def test_a_witness_that_random_instances_miss_is_climbed_to() -> None:
@@ -218,7 +219,7 @@ def test_counterexamples_of_a_run_are_shrunk_too(name: str) -> None:
     small = v.tally.counterexample
     assert small["steps"] > 0
     looked = kinds.look(c, *counterexample.replay(small))
-    assert looked is not None and looked[1].status.tolist() == [kinds.BAD]
+    assert looked is not None and looked[1].status.tolist() == [views.BAD]
 
 
 def test_a_shrunk_instance_settles_as_it_was_found() -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from proofs_check import calibration
-from proofs_check.calibration import Row
+from proofs_check import calibration, calibration_rows
+from proofs_check.calibration_rows import Row
 
 RUNS = 1000
 
 
 @pytest.fixture(scope="module")
 def rows() -> list[Row]:
-    found = [*calibration.trials(RUNS, (200, 2000), 1, (0.05,)), *calibration.comparisons(RUNS, (200, 2000), 1)]
-    found += calibration.sampled_scalings(RUNS, (200, 2000), 1)
-    return [*found, *calibration.sampled_orders(RUNS, (200, 2000), 1)]
+    found = [
+        *calibration_rows.trials(RUNS, (200, 2000), 1, (0.05,)),
+        *calibration_rows.comparisons(RUNS, (200, 2000), 1),
+    ]
+    found += calibration_rows.sampled_scalings(RUNS, (200, 2000), 1)
+    return [*found, *calibration_rows.sampled_orders(RUNS, (200, 2000), 1)]
 
 
 def binomial_tail(k: int, n: int, p: float) -> float:
@@ -46,7 +49,7 @@ def test_there_is_power(rows: list[Row]) -> None:
 
 
 def test_exact_verdicts_are_never_wrong() -> None:
-    for r in calibration.exact(200, 0):
+    for r in calibration_rows.exact(200, 0):
         assert not any(r.errors.values()), r
         assert (r.refuted if r.truth == "false" and r.kind != "Witness" else r.held) == (
             0 if (r.kind, r.truth) == ("Witness", "false") else r.runs
@@ -54,14 +57,14 @@ def test_exact_verdicts_are_never_wrong() -> None:
 
 
 def test_lower_order_terms_that_fall_do_not_mislead() -> None:
-    for r in calibration.scalings(RUNS, 2):
+    for r in calibration_rows.scalings(RUNS, 2):
         if "0.05, 0.3" not in r.statement:
             assert not any(r.errors.values()), r
 
 
 def test_the_same_seed_gives_the_same_rows() -> None:
     def once() -> list[Row]:
-        return [*calibration.trials(50, (200,), 3, (0.1,)), *calibration.scalings(50, 3)]
+        return [*calibration_rows.trials(50, (200,), 3, (0.1,)), *calibration_rows.scalings(50, 3)]
 
     assert once() == once()
     assert calibration.markdown(once()) == calibration.markdown(once())

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from proofs_check import expected, registry
-from proofs_check.claim import Claim, load_paper
+from proofs_check.claim import Claim
+from proofs_check.loading import load_paper
 from proofs_check.runner import BUDGETS, TEETH, verify
 
 ROOT = Path(__file__).resolve().parents[2]

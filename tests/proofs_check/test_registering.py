@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from proofs_check import Inequality, claim, families, registry
-from proofs_check.claim import load_paper
 from proofs_check.cli import OK, USAGE, main
+from proofs_check.loading import load_paper
 from proofs_check.registering import register
 
 PAPERS = Path(str(resources.files("proofs_check"))) / "papers"

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import Inequality, claim, runner, settle, values
-from proofs_check.claim import claims_of, file_module
+from proofs_check import Inequality, addresses, claim, runner, settle, values
 from proofs_check.counterexample import record, replay
 from proofs_check.jobs import Done, Job, run
+from proofs_check.loading import claims_of, file_module
 from proofs_check.runner import BUDGETS, Budget, verify
 from proofs_check.settle import EngineFault, Settler
 
@@ -100,7 +100,7 @@ def test_a_budget_adds_instances_and_changes_none() -> None:
 
     assert seen(dataclasses.replace(SMALL, instances=600))[: len(seen(SMALL))] == seen(SMALL)
     for instances in (200, 2000, 20000):
-        assert sum(runner.chunk_size(c) for c in range(len(runner.plan(sample.true, _of(instances))))) == instances
+        assert sum(addresses.chunk_size(c) for c in range(len(runner.plan(sample.true, _of(instances))))) == instances
 
 
 def _of(instances: int) -> Budget:
@@ -138,11 +138,11 @@ def test_seeds_depend_on_the_claim_and_the_seed_alone() -> None:
 def test_an_address_makes_its_instance_again() -> None:
     chunk = next(runner.chunks(sample.true, SMALL, 3))
     mdp, payloads = chunk.instance(17)
-    again, drawn = runner.instance(sample.true, chunk.address(17), 3)
+    again, drawn = addresses.instance(sample.true, chunk.address(17), 3)
     assert mdp == again
     assert all(np.array_equal(payloads[k].data, drawn[k].data) for k in payloads)
     with pytest.raises(ValueError, match="no instance"):
-        runner.instance(sample.true, "garnet[0]:x", 3)
+        addresses.instance(sample.true, "garnet[0]:x", 3)
 
 
 def test_a_counterexample_survives_the_disk_exactly() -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from proofs_check.claim import load_file
+from proofs_check.addresses import instance
 from proofs_check.cli import OK, REFUTED, USAGE, main
 from proofs_check.counterexample import record, save
-from proofs_check.runner import instance
+from proofs_check.loading import load_file
 from proofs_check.store import Store
 
 HEAD = """\
@@ -160,7 +160,7 @@ def test_a_claim_that_a_later_definition_hides_is_refused(
 
 
 def test_a_reload_and_a_changed_copy_hide_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from proofs_check.claim import claims_of
+    from proofs_check.loading import claims_of
 
     more = "\n\nimport dataclasses\n\nother = dataclasses.replace(other, kind='lemma')\n"
     (tmp_path / "reloaded_claims.py").write_text(HEAD + LOWER + other() + more, encoding="utf-8")

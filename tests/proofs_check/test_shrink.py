@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 from proofs_check import Inequality, claim, counterexample, families, policies, scalars, temperatures, values
+from proofs_check.addresses import instance
 from proofs_check.claim import no_endings
 from proofs_check.claims.planning.foundations_horizon import backward_induction_short
 from proofs_check.claims.planning.foundations_operators import contraction_squared, shift_undiscounted
 from proofs_check.domains import admitted, domains, model_features
-from proofs_check.runner import BUDGETS, chunks, instance
+from proofs_check.runner import BUDGETS, chunks
 from proofs_check.settle import Settler, screen
 from proofs_check.shrink import Shrunk, _length, exact_float, recorded, shrink, simpler
 

@@ -17,15 +17,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import digests, merging, runner, selection, store, workers
-from proofs_check.claim import Claim, load_file
+from proofs_check import addresses, databases, digests, merging, runner, selection, workers
+from proofs_check.claim import Claim
 from proofs_check.cli import OK, USAGE, main
 from proofs_check.jobs import Job, run
 from proofs_check.ledger import OVERRIDES, QUICK, Cost, quick
+from proofs_check.loading import load_file
 from proofs_check.parts import MAGIC, PartWriter, StoreError, read_part
+from proofs_check.records import Record
 from proofs_check.registry import ROOMS
 from proofs_check.runner import Budget
-from proofs_check.store import Record, Store
+from proofs_check.store import Store
 from proofs_check.verdict import Tally
 
 SAMPLE = Path(__file__).with_name("sample_claims.py")
@@ -150,7 +152,7 @@ def _loaded(name: str) -> Claim:
 def test_chunks_in_any_order_make_the_verdict_of_the_whole(name: str) -> None:
     claim = _loaded(name)
     labels = runner.plan(claim, SMALL)
-    counted = {label: runner.count(runner.chunk_of(claim, label, 3), SMALL, 3) for label in reversed(labels)}
+    counted = {label: runner.count(addresses.chunk_of(claim, label, 3), SMALL, 3) for label in reversed(labels)}
     merged = runner.conclude(claim, merging.merged(counted[label] for label in labels))
     assert json.dumps(merged.as_dict()) == json.dumps(runner.verify(claim, SMALL, 3).as_dict())
 
@@ -229,9 +231,25 @@ def _torn(path: Path) -> None:
     path.write_bytes(data)
 
 
+def _one_byte(path: Path) -> None:
+    path.write_bytes(b"S")
+
+
+def _cut(path: Path) -> None:
+    _filled(path.parent)
+    path.write_bytes(path.read_bytes()[:511])
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
-    [(_text, "not a database"), (_foreign, "something else"), (_newer, "format 99"), (_torn, "damaged")],
+    [
+        (_text, "not a database"),
+        (_foreign, "something else"),
+        (_newer, "format 99"),
+        (_torn, "damaged"),
+        (_one_byte, "it ends after 1 of the 100 bytes of a header"),
+        (_cut, "damaged"),
+    ],
 )
 def test_a_database_that_is_not_ours_or_damaged_is_refused_and_left_alone(
     tmp_path: Path, spoil: Callable[[Path], None], said: str, capsys: pytest.CaptureFixture[str]
@@ -245,6 +263,12 @@ def test_a_database_that_is_not_ours_or_damaged_is_refused_and_left_alone(
     assert main(["verify", str(SAMPLE), "--quick", "--no-mutants", "--store", str(tmp_path)]) == USAGE
     assert said in capsys.readouterr().err
     assert file.read_bytes() == before
+
+
+def test_a_database_of_no_bytes_is_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "results.sqlite").touch()
+    with Store(tmp_path) as s:
+        assert list(s.records()) == []
 
 
 @pytest.mark.parametrize("column", ["body", "key", "checksum"])
@@ -270,7 +294,7 @@ def test_one_result_under_another_s_key_is_not_believed(tmp_path: Path) -> None:
 
 def test_a_database_in_use_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store(tmp_path).close()
-    monkeypatch.setattr(store, "PATIENCE", 0.05)
+    monkeypatch.setattr(databases, "PATIENCE", 0.05)
     busy = sqlite3.connect(tmp_path / "results.sqlite", isolation_level=None)
     busy.execute("BEGIN EXCLUSIVE")
     with pytest.raises(StoreError, match="in use by another process"):
@@ -606,8 +630,15 @@ def test_costs_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str], mo
     assert len({r["instances"] for r in rows}) == 3
     assert main(["costs", "--store", str(tmp_path / "none")]) == USAGE
     capsys.readouterr()
-    assert main(["export", "--store", folder, str(tmp_path / "none" / "t.parquet")]) == USAGE
-    assert "t.parquet cannot be written" in capsys.readouterr().err
+    assert main(["export", "--store", folder, str(tmp_path / "to" / "be" / "made" / "t.parquet")]) == OK
+    assert pq.read_table(tmp_path / "to" / "be" / "made" / "t.parquet").num_rows == len(rows)
+    capsys.readouterr()
+    assert main(["export", "--store", folder, str(tmp_path / "t.parquet" / "x" / "t.parquet")]) == USAGE
+    said = f"export into {tmp_path / 't.parquet' / 'x'}: {tmp_path / 't.parquet'} is a file, and a folder is needed"
+    assert said in capsys.readouterr().err
+    (tmp_path / "v.parquet").mkdir()
+    assert main(["export", "--store", folder, str(tmp_path / "v.parquet")]) == USAGE
+    assert "v.parquet cannot be written" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert main(["export", "--store", folder, str(tmp_path / "u.parquet")]) == USAGE
     assert "tabular-proofs[export]" in capsys.readouterr().err

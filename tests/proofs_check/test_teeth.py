@@ -16,10 +16,10 @@ import pytest
 
 from proofs_check import kernel_mutants, mutants, planted, runner, selection, teeth
 from proofs_check.cli import OK, REFUTED, USAGE, main
-from proofs_check.commands import Outcome, survives
 from proofs_check.jobs import ONE_THREAD, Job
 from proofs_check.mutants import Mutant, StaleMutant, check, mutants_of, rewritten
 from proofs_check.operator_mutants import MUTANTS, OPERATORS, canary
+from proofs_check.outcome import Outcome, survives
 from proofs_check.planted import CHECKED, KILLED, MISSED, Planted, Seen
 from proofs_check.runner import BUDGETS, verify
 from proofs_check.store import Store

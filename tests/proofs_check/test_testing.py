@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from proofs_check.claim import load_file
+from proofs_check.loading import load_file
 from proofs_check.testing import claims_as_tests
 
 ROOT = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from proofs_check.claim import load_file
 from proofs_check.cli import REFUTED, USAGE, main
+from proofs_check.loading import load_file
 from proofs_check.runner import BUDGETS, verify
 from proofs_check.settle import EngineFault
 from proofs_check.user_errors import explain, reported

@@ -15,6 +15,7 @@ from proofs_check import (
     Order,
     Sampled,
     Trial,
+    addresses,
     claim,
     families,
     runner,
@@ -22,8 +23,8 @@ from proofs_check import (
     scalars,
     streams,
 )
-from proofs_check.claim import file_module
 from proofs_check.jobs import Job, run
+from proofs_check.loading import file_module
 from proofs_check.merging import decode, encode
 from proofs_check.runner import BUDGETS, Budget, verify
 from proofs_check.sampling import Streams, categorical
@@ -161,13 +162,13 @@ def test_probabilities_are_checked(delta: float) -> None:
 
 
 def test_streams_are_a_function_of_their_place_alone() -> None:
-    chunk = runner.chunk_of(weighed.beats, "garnet[0]:3", 7)
+    chunk = addresses.chunk_of(weighed.beats, "garnet[0]:3", 7)
     rng = Streams(chunk.payloads["rng"].data)
     u = rng.uniform("a", 5)
-    assert u.shape == (runner.LATER, 5) and 0 <= u.min() and u.max() < 1
+    assert u.shape == (addresses.LATER, 5) and 0 <= u.min() and u.max() < 1
     assert np.array_equal(u, rng.uniform("a", 5))
     assert not np.array_equal(u, rng.uniform("b", 5))
-    _, payloads = runner.instance(weighed.beats, "garnet[0]:3.17", 7)
+    _, payloads = addresses.instance(weighed.beats, "garnet[0]:3.17", 7)
     assert np.array_equal(Streams(payloads["rng"].data).uniform("a", 5), u[17])
     assert abs(float(rng.uniform("c", 500).mean()) - 0.5) < 5 * (1 / 12 / 100_000) ** 0.5
 
