@@ -118,7 +118,9 @@ class Value:
 def no_value(x: Any) -> TypeError:
     """The error where an operator is given anything else than a value."""
     shown = f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else repr(x)
-    return TypeError(f"expected a value, not {shown}: ops.constant makes one of a number, ops.array(x, ndim) of an array")
+    return TypeError(
+        f"expected a value, not {shown}: ops.constant makes one of a number, ops.array(x, ndim) of an array"
+    )
 
 
 def align(a: Value, b: Value) -> tuple[Any, Any, int]:

@@ -71,7 +71,9 @@ def test_with_a_penalty_any_proposal_is_bounded(drawn, off):
     spread, upper = by_penalty(ops, ops.array(wide, 2), near, tail[0], p > 0)
     assert (moved <= ops.bounds(spread)[1]).all()
     assert (ops.bounds(at.lower)[0] <= ops.bounds(upper)[1]).all()
-    assert (ops.bounds(spread)[1] <= 100 * off).all() and (ops.bounds(upper)[1] <= ops.bounds(at.upper)[1] + 100 * off**2).all()
+    assert (ops.bounds(spread)[1] <= 100 * off).all() and (
+        ops.bounds(upper)[1] <= ops.bounds(at.upper)[1] + 100 * off**2
+    ).all()
 
 
 def test_far_proposals_claim_nothing(drawn):
