@@ -27,6 +27,7 @@ STRUCTURES = ("any", "deterministic", "absorbing", "chain", "bandit", "ergodic")
 STATES, ACTIONS = 4, 3  # at most, by default
 LARGEST = 2**51  # reward
 
+INDICES = (1, 2, 0.5, 1.5, 3, 0.0625, 16)
 DISCOUNTS = (Fraction(0), Fraction(1, 2), Fraction(3, 4), Fraction(9, 10), Fraction(99, 100), 1 - Fraction(1, 2**20))
 
 
@@ -169,14 +170,15 @@ def values(mdp: MDP, *, bound: int = 8) -> st.SearchStrategy[np.ndarray]:
 
 
 def regularizers(mdp: MDP, *, hard: bool = True, orders: int = 12) -> st.SearchStrategy[Any]:
-    """Regularisers for a model: none (if ``hard``), entropy, divergence from a policy, and both.
+    """Regularisers for a model: none (if ``hard``), entropy, divergence from a policy, both, and Tsallis' two with an index.
 
-    Weights are powers of two over ``orders`` decimal orders of magnitude below and above 1. Shrinks towards none, then weight 1.
+    Weights are powers of two over ``orders`` decimal orders of magnitude below and above 1, indices those of ``INDICES``. Shrinks
+    towards none, then weight 1.
     """
     _flags(hard=hard)
     if isinstance(orders, bool) or not isinstance(orders, int) or orders < 0:
         raise InvalidArgument(f"orders={orders!r}: expected an integer >= 0")
-    from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+    from tabular.regularizers import KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL
 
     reach = int(orders / np.log10(2))
     weights = st.integers(-reach, reach).map(lambda k: float(np.ldexp(1.0, k)))
@@ -184,6 +186,8 @@ def regularizers(mdp: MDP, *, hard: bool = True, orders: int = 12) -> st.SearchS
         st.builds(Shannon, weights),
         st.builds(KL, weights, policies(mdp)),
         st.builds(ShannonKL, weights, weights, policies(mdp)),
+        st.builds(Tsallis, weights, st.sampled_from(INDICES)),
+        st.builds(TsallisKL, weights, st.sampled_from(INDICES), policies(mdp)),
     ]
     return st.one_of(*([st.builds(Hard)] if hard else []), *kinds)
 

@@ -78,6 +78,7 @@ def system(P_pi: Any, gamma: float, end: np.ndarray) -> Any:
 def sums_only(P_pi: Any, gamma: float, end: np.ndarray) -> Callable[..., np.ndarray]:
     """The inverse of ``I - gamma P_pi`` as a function of ``b`` (n,) and ``transpose``, from its triangular factors.
 
+    Without ``transpose`` it takes columns (n, k), too.
     After each step of elimination a row's diagonal is again the sum of its other entries and of what it loses.
     """
     flow = gamma * (P_pi.copy() if isinstance(P_pi, np.ndarray) else P_pi.toarray())
@@ -105,7 +106,7 @@ def sums_only(P_pi: Any, gamma: float, end: np.ndarray) -> Callable[..., np.ndar
                     x[k] += flow[k + 1 :, k] @ x[k + 1 :]
                 return x
             for k in range(n):
-                x[k + 1 :] += flow[k + 1 :, k] * x[k]
+                x[k + 1 :] += np.multiply.outer(flow[k + 1 :, k], x[k])
             for k in range(n - 1, -1, -1):
                 x[k] = (x[k] + flow[k, k + 1 :] @ x[k + 1 :]) / pivot[k]
         return x

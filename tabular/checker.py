@@ -13,6 +13,12 @@ exp((Q_V(s, a) - tau log mu_a) / w) with w = tau + lam (mu = 1 where lam = 0), a
 that T V <= V says sum_a mu_a exp((Q_V(s, a) - V(s) - tau log mu_a) / w) <= 1. Exponentials and logarithms are
 enclosed at rising precision (see ``_exp``, ``_minus_log``) until the inequality is proved.
 
+*Of index 2* (version 3). The entropy, or the divergence, is Tsallis': V* is the optimal value of rewards less w sum pi^2 / mu
+- w, one of tau and lam being w and mu = 1 where it is tau. With x = (Q_V - V(s)) / w, T V <= V says that the greatest
+sum pi x - sum pi^2 / mu + 1 is at most 0: which is y + 1 + sum mu (x - y)^2 / 4 over the x above y, where sum mu (x - y) = 2.
+It is at most that, since for any y it adds y (1 - sum pi) = 0 and exceeds each term's greatest; and pi = mu (x - y) / 2 attains
+it. All of it is rational.
+
 *Total reward*, gamma = 1. T V_hi < V_hi is asked for in every state. Let d be the least V_hi - T V_hi and x =
 V_hi - V_lo. For any policy the reward until step N is at most V_hi - E[V_hi after N] - d E[steps], so V* <= V_hi,
 and policies that never end are worth minus infinity; a policy greedy for V_lo has x - P x >= d with x >= 0, so
@@ -37,7 +43,7 @@ from functools import lru_cache
 from math import isqrt, lcm
 from typing import Any, NamedTuple
 
-FORMAT, VERSION = "tabular-rational-certificate", 2
+FORMAT, VERSION, INDEXED = "tabular-rational-certificate", 2, 3
 NUMBER = re.compile(r"-?[0-9]{1,1200}(/[0-9]{1,1200})?")
 MAX_STATES, MAX_ENTRIES, MAX_TEXT, MAX_DENOMINATOR_BITS = 10**6, 10**6, 2**28, 8192
 LADDER = (128, 256, 512, 1024, 2048, 4096)  # bits of precision of exponentials and logarithms
@@ -161,10 +167,13 @@ class _Soft:
     A term is (n, d, m): the row's (Q_V - V) / w = n / d, and the weight m of its action, over the state's sum M.
     """
 
-    def __init__(self, r: Any, pairs: int) -> None:
+    def __init__(self, r: Any, pairs: int, indexed: bool) -> None:
         _need(type(r) is dict, "the regularizer is not an object")
         (tn, td), (ln, ld) = (_number(r.get(name), name) for name in ("tau", "lam"))
         _need(tn >= 0 and ln >= 0 and tn + ln > 0, "tau and lam are not weights, one of them positive")
+        _need(r.get("index") == ("2" if indexed else None), f"the index is not {'2' if indexed else 'left out'}")
+        _need(not (indexed and tn and ln), "tau and lam are both positive, with an index")
+        self.indexed = indexed
         _need(pairs <= MAX_SOFT_PAIRS, "there are too many pairs for a regularizer")
         self.w = Fraction(tn, td) + Fraction(ln, ld)
         self.tilt = Fraction(tn, td) / self.w if ln else Fraction(0)
@@ -175,8 +184,14 @@ class _Soft:
         self.normal, self.left = not ln, MAX_WORK
 
     def sums_to(self, terms: list[tuple[int, int, int]], above: bool, strict: bool) -> bool:
-        """Whether sum m exp(n / d - tilt log(m / M)) is proved at least (or at most; or less than) M."""
+        """Whether sum m exp(n / d - tilt log(m / M)) is proved at least (or at most; or less than) M.
+
+        With the index 2, whether the greatest sum pi x - sum pi^2 / mu + 1 is at least (at most, less than) 0.
+        """
         M = 1 if self.normal else sum(m for _, _, m in terms)
+        if self.indexed:
+            value = self._greatest(terms, M)
+            return value >= 0 if above else value < 0 if strict else value <= 0
         for q in LADDER:
             least, most = M << q, (M << q) - strict
             bound = self._sum(terms, M, q, not above)
@@ -186,6 +201,20 @@ class _Soft:
             if bound < least if above else bound > most:
                 return False
         return False
+
+    def _greatest(self, terms: list[tuple[int, int, int]], M: int) -> Fraction:
+        """Of sum pi x - sum pi^2 / mu + 1 over distributions, x = n / d and mu = m / M."""
+        bits = sum(n.bit_length() + d.bit_length() + m.bit_length() for n, d, m in terms)
+        self.left -= 4 * bits * len(terms)
+        _need(self.left >= 0, "the inequalities of the regularizer take too long to decide")
+        rows = sorted(((Fraction(n, d), Fraction(m, M)) for n, d, m in terms if m), reverse=True)
+        mass, mean, y = Fraction(0), Fraction(0), rows[0][0] - 2 / rows[0][1]
+        for x, mu in rows:
+            if x <= y:
+                break
+            mass, mean = mass + mu, mean + mu * x
+            y = (mean - 2) / mass
+        return y + 1 + sum((mu * (x - y) ** 2 for x, mu in rows if x > y), Fraction(0)) / 4
 
     def _sum(self, terms: list[tuple[int, int, int]], M: int, q: int, up: bool) -> int:
         bits = sum(q + n.bit_length() + d.bit_length() + m.bit_length() for n, d, m in terms)
@@ -207,7 +236,12 @@ def _check(c: Any) -> Verdict:
         c = json.loads(c, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_refuse)
     _need(type(c) is dict, "not a certificate: an object is expected")
     _need(c.get("format") == FORMAT, f"the format is not {FORMAT}")
-    _need(type(c.get("version")) is int and c["version"] == VERSION, f"the version is not {VERSION}")
+    _need(
+        type(c.get("version")) is int and c["version"] in (VERSION, INDEXED),
+        f"the version is not {VERSION} or {INDEXED}",
+    )
+    indexed = c["version"] == INDEXED
+    _need(not indexed or c.get("regularizer") is not None, f"version {INDEXED} is for a regularizer with an index")
     S = _index(c.get("states"), MAX_STATES + 1, "the number of states")
     _need(S > 0, "there are no states")
     gn, gd = _number(c.get("gamma"), "gamma")
@@ -226,7 +260,7 @@ def _check(c: Any) -> Verdict:
     pairs = _list(c.get("pairs"), "pairs")
     _need(S <= len(pairs), "a state has no action")
     _need(len(pairs) <= MAX_ENTRIES, "there are too many pairs")
-    soft = _Soft(c["regularizer"], len(pairs)) if c.get("regularizer") is not None else None
+    soft = _Soft(c["regularizer"], len(pairs), indexed) if c.get("regularizer") is not None else None
     home = list(range(S))
     if c.get("component") is not None:
         _need(total_reward and soft is None, "components are for total reward without a regularizer")

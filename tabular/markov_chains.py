@@ -75,11 +75,14 @@ def limiting_matrix(P: Any) -> np.ndarray:
 
 
 def deviation_matrix(P: Any) -> np.ndarray:
-    """``H = (I - P + P*)^-1 - P*``, so that the bias of rewards ``r`` is ``H r``: (S, S)."""
+    """``H = (I - P + P*)^-1 - P*``, so that the bias of rewards ``r`` is ``H r``: (S, S).
+
+    Its columns are the biases of one unit in each state, as accurate in chains that hardly leave a set of states; the inverse
+    would be as wrong as that matrix is near to a singular one. O(S^3).
+    """
     matrix = chain(P)
-    limit = limiting_matrix(P)
     dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-    return np.asarray(np.linalg.inv(np.eye(len(dense)) - dense + limit) - limit)
+    return gain_bias(dense, np.eye(len(dense))).bias
 
 
 def chain_gain_bias(P: Any, r: Any) -> GainBias:
@@ -97,7 +100,10 @@ def chain_gain_bias(P: Any, r: Any) -> GainBias:
 
 
 def gain_bias(P: Any, r: np.ndarray) -> GainBias:
-    """The same for an array or a scipy matrix that is known to be a chain; large sparse ones are iterated first."""
+    """The same for an array or a scipy matrix that is known to be a chain; large sparse ones are iterated first.
+
+    Of an array ``r`` may have columns: (S, k), as the answer then has.
+    """
     classes = _classes(P)
     if len(r) > SPARSE_LU and not isinstance(P, np.ndarray):
         label = np.full(len(r), -1)
@@ -106,7 +112,7 @@ def gain_bias(P: Any, r: np.ndarray) -> GainBias:
         found = iterated(P, r, label)
         if found is not None:
             return GainBias(*found)
-    g, h = np.zeros(len(r)), np.zeros(len(r))
+    g, h = np.zeros(r.shape), np.zeros(r.shape)
     for states in classes:
         block = _block(P, states, states)
         law = _law(block)
@@ -195,7 +201,7 @@ def _law(block: Any) -> np.ndarray:
 
 def _bias(block: Any, law: np.ndarray, excess: np.ndarray) -> np.ndarray:
     """``h = excess + P h`` with ``law h = 0``, pinned at the likeliest state while it is computed."""
-    h = np.zeros(len(law))
+    h = np.zeros(excess.shape)
     if len(law) > 1:
         pin = int(np.argmax(law))
         rest = np.delete(np.arange(len(law)), pin)

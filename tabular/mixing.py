@@ -69,6 +69,8 @@ def mixing_time(P: Any, distance: float = 0.25) -> float:
     1.0
     """
     border.positive(distance, "distance", "in total variation, below one")
+    if distance >= 1:
+        raise ValueError(f"distance is {distance}: expected a number below one, which no two laws exceed")
     matrix = _dense(P)
     if not _forgets(matrix):
         return np.inf

@@ -23,6 +23,7 @@ from tabular.mdp import CSR
 
 RANK_TOL = 1e-10
 MAX_ITER = 300
+LEAST_BETA = 1e-150
 STATUSES = ("CONVERGED", "INFEASIBLE", "MAX_ITER", "NONFINITE")
 
 
@@ -78,15 +79,20 @@ class MomentProjection:
 class MomentCertificate:
     """What is proved of each row; infinite where nothing is.
 
+    With a penalty, ``upper`` and ``distance`` are finite in every row that ended in finite numbers. Where ``beta`` is
+    small beside the gap that it is to close, digits of the exponents are lost: then they are wide.
+
     Attributes
     ----------
     log_ratio : (N,) the exact correction by the functions kept is ``q`` times factors within ``exp(+-log_ratio)``.
+    distance : (N,) upper bound on the sum of ``|q - exact correction|``: also where entries are below all floats.
     residual : (N,) upper bound on ``|E_q phi - psi|`` over the functions, dropped ones included.
     lower, upper : (N,) of the least divergence (with its penalty).
     margin : (N,) lower bound on ``direction . psi - max_t direction . phi(t)``: positive proves infeasibility.
     """
 
     log_ratio: np.ndarray
+    distance: np.ndarray
     residual: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
@@ -111,7 +117,7 @@ def project_moments(
     p_hat : (N, n) array, or ``CSR`` of N rows: non-negative rows that sum to one. Zeros stay zero.
     phi : (d, n) functions; with ``beta = 0`` earlier ones take precedence where they become collinear.
     psi : (N, d) their means asked for.
-    beta : 0 for exact moments, positive for the penalty, in the unit of ``phi``.
+    beta : 0 for exact moments, positive for the penalty, in the unit of ``phi``: from 1e-150 to 1e150.
     rank_tol : with ``beta = 0``, a function is dropped whose part that is new on the support is below this share of it.
     threads : for parallel loops; None: all. The bits are the same.
 
@@ -135,11 +141,18 @@ def project_moments(
     N = len(rows.indptr) - 1
     if F.ndim != 2 or (n is not None and F.shape[1] != n) or (len(rows.indices) and F.shape[1] <= rows.indices.max()):
         check.fail(f"phi has shape {F.shape}: expected (d, {n if n is not None else int(rows.indices.max()) + 1})")
+    if not len(F):
+        check.fail(f"phi has shape {F.shape}: expected one function at least")
     if y.shape != (N, len(F)):
         check.fail(f"psi has shape {y.shape}: expected ({N}, {len(F)})")
     check.check_finite(F, "phi")
     check.check_finite(y, "psi")
     border.positive(beta, "beta", "the weight of exactness", zero=True)
+    if beta and not LEAST_BETA <= beta <= 1 / LEAST_BETA:
+        raise ValueError(
+            f"beta is {beta}: expected 0, for exact moments, or a number from {LEAST_BETA:g} to {1 / LEAST_BETA:g}, "
+            "whose square is a float"
+        )
     border.positive(rank_tol, "rank_tol", "a share")
     border.count(max_iter, "max_iter")
     out = _run(rows, np.ascontiguousarray(F), np.ascontiguousarray(y), float(beta), rank_tol, int(max_iter), threads)
@@ -221,15 +234,24 @@ def _refuse(result: MomentProjection) -> None:
         i = int(stuck[0])
         raise NotConverged(
             f"row {i} ({len(stuck)} in all) stopped {STATUSES[result.status[i]]} after {result.iterations[i]} steps, "
-            f"its moments {result.residual[i]:.3g} from the targets",
+            f"its moments {result.residual[i]:.3g} from the targets{_lost(result, i)}",
             result,
         )
+
+
+def _lost(result: MomentProjection, i: int) -> str:
+    """With a penalty, what rounding of the exponents alone does to a row: no step mends it."""
+    lo, hi = result.rows.indptr[i : i + 2]
+    reach = float(np.ptp(result.lam[i] @ result.phi[:, result.rows.indices[lo:hi]])) if hi > lo else 0.0
+    if result.beta == 0.0 or not reach > 1e6:
+        return ""
+    return f"; lam . phi spans {reach:.3g} there, so that its rounding changes probabilities by {reach * 2.0**-52:.1g}"
 
 
 def certify(result: MomentProjection) -> MomentCertificate:
     """Bounds on every row of a projection by ``tabular.reference.moments``, in float64 enclosures."""
     from tabular.reference import EnclosureOps
-    from tabular.reference.moments import enclose
+    from tabular.reference.moments import by_penalty, enclose
 
     (N, d), rows = result.psi.shape, result.rows
     width = np.diff(rows.indptr)
@@ -258,12 +280,31 @@ def certify(result: MomentProjection) -> MomentCertificate:
         q = np.zeros((N, m))
         q[owner, place] = result.q.data if isinstance(result.q, CSR) else result.q[owner, rows.indices]
         off = ops.where(where, ops.log(ops.array(q, 1), where) - found.log_q, 0)  # what rounding made of the tilt
-        ratio = ops.bounds(found.spread + ops.norm(off))[1]
+        spread, most = by_penalty(ops, full, found, ridge, where)
+        moved = np.fmin(ops.bounds(found.spread)[1], ops.bounds(spread)[1])
+        moved = np.where(np.isnan(moved), np.inf, moved)
+        ratio = ops.bounds(ops.constant(moved) + ops.norm(off))[1]
+        distance = _distance(ops, found, ops.array(q, 1), moved, where)
         gap = (ops.dot(full, ops.array(q, 1)[None, :]) - targets * ops.sum(ops.array(q, 1))) * scale
         residual = ops.bounds(ops.norm(gap))[1]
         beyond = ops.dot(ops.transpose(full - targets[:, None]), (lift(result.direction) * scale)[None, :])
         margin = -ops.bounds(ops.max(beyond, where))[1]
-        low, high = ops.bounds(found.lower)[0], ops.bounds(found.upper)[1]
-    known = np.isfinite(ratio) & (result.status != 1)
-    ratio, high = np.where(known, ratio, np.inf), np.where(known, high, np.inf)
-    return MomentCertificate(ratio, residual, low, high, np.where(result.status == 1, margin, -np.inf))
+        low = ops.bounds(found.lower)[0]
+        high = np.fmin(ops.bounds(found.upper)[1], ops.bounds(most)[1])
+    feasible = (np.isfinite(moved) | (result.beta > 0)) & (result.status != 1)  # else no correction is known to exist
+    unknown = lambda x: np.where(feasible & ~np.isnan(x), x, np.inf)  # noqa: E731
+    margin = np.where(result.status == 1, margin, -np.inf)
+    return MomentCertificate(unknown(ratio), unknown(distance), residual, low, unknown(high), margin)
+
+
+def _distance(ops: Any, found: Any, q: Any, moved: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Bound (N,) of the sum of ``|q - q*|``, where the logarithms of the tilt and of ``q*`` differ by at most ``moved``.
+
+    Of two distributions it is at most twice the sum of the positive differences over all entries but any one.
+    """
+    tilt, L = ops.where(where, found.q, 0), ops.constant(moved)
+    rest = where & (np.arange(where.shape[1]) != np.argmax(ops.midpoint(tilt), axis=1)[:, None])
+    others = ops.where(rest, ops.exp(found.log_q + L), 0)
+    between = np.fmin(ops.bounds(ops.exp(L) - 1)[1], ops.bounds(2 * ops.sum(others))[1])
+    rounding = ops.sum(ops.abs(q - tilt))
+    return np.fmin(ops.bounds(ops.constant(between) + rounding)[1], ops.bounds(ops.sum(q) + 1)[1])

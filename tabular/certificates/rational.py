@@ -23,7 +23,7 @@ from tabular.certificates.model import Doubled
 from tabular.certificates.refinement import refine
 from tabular.errors import TabularError
 from tabular.exact_model import ExactModel, reduced
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular.regularizers import KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL
 
 
 def rational_certificate(
@@ -35,8 +35,9 @@ def rational_certificate(
     ----------
     mdp : MDP.
     solution : Solution, or (S,) values near ``V*``.
-    regularizer : None, Shannon, KL or ShannonKL: then ``V*`` is the regularised optimal value, with the weights'
-        float values and the reference's rows over their exact sums. By default that of the solution.
+    regularizer : None, Shannon, KL, ShannonKL, or Tsallis and TsallisKL of index 2, which is rational: then ``V*`` is the
+        regularised optimal value, with the weights' float values and the reference's rows over their exact sums. By
+        default that of the solution.
     gap : how far apart ``V_lo`` and ``V_hi`` may be, about; by default 2^-50 of the values' scale. It is
         wider where refinement is.
 
@@ -44,25 +45,31 @@ def rational_certificate(
     -------
     dict with ``format``, ``version``, ``states``, ``gamma``, ``pairs`` ([s, a, R, end weight, [[t, weight], ...]]),
     ``V_lo``, ``V_hi`` (rationals as strings), ``model`` (content hash); ``regularizer`` (``tau``, ``lam``, and
-    ``reference``: a weight for each pair, or None) where there is one; ``component`` (a state of the zero-reward end
-    component that each state is in, else itself) where ``gamma = 1`` and there are any.
+    ``reference``: a weight for each pair, or None; ``index`` where it is 2) where there is one; ``component`` (a
+    state of the zero-reward end component that each state is in, else itself) where ``gamma = 1`` and there are any.
 
     Raises
     ------
-    TabularError where no certificate is found (too large, improper, or one's own regulariser), or numbers exceed the
-    checker's limits. ValueError where the solution's regulariser is not the one given.
+    TabularError where no certificate is found (too large, improper, an index other than 1 and 2, or one's own
+    regulariser), or numbers exceed the checker's limits. ValueError where the solution's regulariser is not the one
+    given.
     """
     expect(mdp, "rational_certificate", "MDP")
     if gap is not None:
         positive(gap, "gap", "in the unit of the rewards")
     regularizer = regularizer_of(solution, regularizer, mdp.mask)
-    if not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
+    indexed = isinstance(regularizer, (Tsallis, TsallisKL))
+    if indexed and regularizer.q != 2:
+        raise TabularError(
+            f"no certificate was found: the checker knows {type(regularizer).__name__} of index 2 alone, not {regularizer.q:g}"
+        )
+    if not indexed and not isinstance(regularizer, (Hard, Shannon, KL, ShannonKL)):
         raise TabularError(f"no certificate was found: the checker does not know {type(regularizer).__name__}")
     V = _values(solution, mdp.S)
     exact = mdp.exact()
     certificate = {
         "format": checker.FORMAT,
-        "version": checker.VERSION,
+        "version": checker.INDEXED if indexed else checker.VERSION,
         "model": mdp.content_hash,
         "states": exact.S,
         "gamma": str(exact.gamma),
@@ -83,6 +90,8 @@ def _weights(regularizer: Any, mask: np.ndarray) -> dict[str, Any]:
     """The regulariser in exact numbers."""
     tau, lam = (Fraction(getattr(regularizer, name, 0.0)) for name in ("tau", "lam"))
     out: dict[str, Any] = {"tau": str(tau), "lam": str(lam), "reference": None}
+    if isinstance(regularizer, (Tsallis, TsallisKL)):
+        out["index"] = "2"
     if lam:
         out["reference"] = []
         for s in range(len(mask)):

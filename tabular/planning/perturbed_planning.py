@@ -58,6 +58,8 @@ def reduction_parameters(
     if not (epsilon < 1 <= t and delta < 1):
         raise ValueError(f"epsilon is {epsilon}, t is {t}, delta is {delta}: expected epsilon < 1 <= t and delta < 1")
     gamma = 1.0 - epsilon / (19.0 * t)
+    if gamma == 1.0:
+        raise ValueError(f"epsilon is {epsilon}, t is {t}: the discount 1 - epsilon / (19 t) rounds to 1")
     n = ceil(c * log(2 * S * A / delta) * t / epsilon**2)
     return ReductionParameters(gamma, (1.0 - gamma) * t / 4.0, n)
 

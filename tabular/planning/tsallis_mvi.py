@@ -100,8 +100,10 @@ def tsallis_mvi(
     if not 0.0 <= alpha <= 1.0:
         raise ValueError(f"alpha is {alpha}: expected a number in [0, 1]")
     border.flag(absorbed, "absorbed")
-    if clip is not None and not float(clip) <= 0.0:
-        raise ValueError(f"clip is {clip}: expected a number that is not positive")
+    if clip is not None:
+        clip = check.to_float(check.to_fraction(clip, "clip"), "clip")
+        if clip > 0.0:
+            raise ValueError(f"clip is {clip}: expected a number that is not positive")
     border.positive(tau, "tau", "in the unit of the rewards")
     checked(Tsallis(tau, q), mdp.mask)
     share = float(tau) if not absorbed else float(tau) / float(q)
@@ -117,8 +119,12 @@ def tsallis_mvi(
         else:
             logs = ops.q_log(pi, 2 - float(q), where=m.mask).data
         bonus = float(tau) * logs
+        if float(q) < 1.0:  # no probability is zero, and tau L_q(pi) linear in Q: also where floats lose a probability
+            at = pi.data.argmax(axis=1)[:, None]
+            above = (Q - np.take_along_axis(Q, at, axis=1)) / (1.0 if absorbed else float(q))
+            bonus = np.where(m.mask, np.take_along_axis(bonus, at, axis=1) + above, 0.0)
         if clip is not None:
-            bonus = np.maximum(bonus, float(clip))
+            bonus = np.maximum(bonus, clip)
         after = ops.expect(m.P, mvi_values(ops, m, pi, value, float(tau), float(q)))
         return pi.data, np.where(m.mask, m.R.data + alpha * bonus, 0.0) + mdp.gamma * after.data
 
@@ -173,6 +179,7 @@ def _iterate(
     border.count(K, "K")
     border.positive(sigma, "sigma", "in the unit of the rewards", zero=True)
     border.flag(losses, "losses")
+    border.count(seed, "seed", 0)
     chance = np.random.default_rng(np.random.SeedSequence(seed))
     Q = np.zeros((mdp.S, mdp.A))
     history: dict[str, list[Any]] = {"change": [], "support": []} | ({"value": []} if losses else {})

@@ -16,6 +16,15 @@ Where the right side exceeds :math:`x\eta \ge |\delta\cdot g|` the slope along :
 a minimiser, with :math:`1 - e^{-\rho x} \le \rho\eta`. Hence :math:`R \le \rho x \le L`, and by convexity
 :math:`f(\lambda) - f^* \le -g\cdot\delta \le \eta x`. (Hessians that change by a factor of the range: Bach 2010,
 Electron. J. Stat. 4, self-concordance.)
+
+Theorem. If every :math:`h_i > 0`, then for any proposal :math:`|\log q^* - \log q| \le \rho_h \eta_h` on the support and
+:math:`f(\lambda) - \eta_h^2 / 2 \le f(\lambda^*)`, where :math:`\eta_h^2 = \sum_i g_i^2 / h_i` and :math:`\rho_h^2 = \sum_i
+w_i^2 / h_i`, :math:`w_i` the range of :math:`\phi_i` on the support.
+
+Proof. ``f`` less :math:`\tfrac12 \sum_i h_i \lambda_i^2` is convex, so that :math:`f(\lambda + \delta) \ge f(\lambda) + g \cdot
+\delta + x^2/2`, where ``x`` is the length of :math:`\delta` in the norm of ``h``: at least :math:`f(\lambda) - x \eta_h + x^2/2`.
+At the minimiser the slopes give :math:`x^2 \le -g \cdot \delta \le x \eta_h`; and :math:`\delta\cdot\phi` has a range of at most
+:math:`\sum_i |\delta_i| w_i \le x \rho_h`.
 """
 
 from __future__ import annotations
@@ -31,7 +40,7 @@ class Enclosed(NamedTuple):
     Attributes
     ----------
     q, log_q : (n,) the proposal's tilt.  spread : bound ``L`` on ``|log q* - log q|`` on the support.
-    lower, upper : of the least divergence (with the penalty), ``-f(lambda*)``.
+    lower, upper : of the least divergence (with the penalty), ``-f(lambda*)``.  gradient : (d,) of ``f`` at the proposal.
     """
 
     q: Any
@@ -39,6 +48,7 @@ class Enclosed(NamedTuple):
     spread: Any
     lower: Any
     upper: Any
+    gradient: Any
 
 
 def enclose(ops: Any, p: Any, phi: Any, psi: Any, lam: Any, ridge: Any, keep: Any, where: Any) -> Enclosed:
@@ -66,7 +76,15 @@ def enclose(ops: Any, p: Any, phi: Any, psi: Any, lam: Any, ridge: Any, keep: An
     spread = -ops.log(1 - rho * eta)
     f = ops.free_energy(x, 1, weights=p, where=where) - ops.dot(lam, psi) + ops.dot(ridge * lam, lam) / 2
     log_q = ops.log_gibbs(x, 1, weights=p, where=where)
-    return Enclosed(q, log_q, spread, -f, eta * eta * _slack(ops, rho * eta) - f)
+    return Enclosed(q, log_q, spread, -f, eta * eta * _slack(ops, rho * eta) - f, gradient)
+
+
+def by_penalty(ops: Any, phi: Any, found: Enclosed, ridge: Any, where: Any) -> tuple[Any, Any]:
+    """``spread`` and ``upper`` by the second theorem, for any proposal; unbounded where ``ridge`` is zero."""
+    among = where[..., None, :]
+    w = ops.max(phi, among) - ops.min(phi, among)
+    eta = ops.sum(found.gradient * found.gradient / ridge)
+    return ops.sqrt(eta * ops.sum(w * w / ridge)), found.lower + eta / 2
 
 
 def _slack(ops: Any, y: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tabular.errors import ModelError
 from tabular.reference import operators
-from tabular.reference.value import Value, align
+from tabular.reference.value import Value, align, no_value
 
 
 class Transitions(NamedTuple):
@@ -113,7 +113,9 @@ class Ops:
         return Value(self, self._lift(self._shaped(x, ndim)), ndim)
 
     def _own(self, x: Value, ndim: int | None = None) -> Value:
-        """``x`` itself; TypeError where it is another arithmetic's, or not of ``ndim`` event axes."""
+        """``x`` itself; TypeError where it is no value, another arithmetic's, or not of ``ndim`` event axes."""
+        if not isinstance(x, Value):
+            raise no_value(x)
         if x.ops is not self:
             raise TypeError(f"values of two arithmetics meet: {self!r} and {x.ops!r}")
         if ndim is not None and x.ndim != ndim:
@@ -158,7 +160,7 @@ class Ops:
         if where is None:
             return None
         mask = np.asarray(where, dtype=bool)
-        shape = x.data.shape[self.planes :]
+        shape = self._own(x).data.shape[self.planes :]
         if mask.ndim < len(shape):
             mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
         return mask if mask.shape == shape else np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
@@ -229,9 +231,9 @@ class Ops:
     def _elementwise(self, name: str, x: Value, *rest: Any) -> Value:
         return Value(self, getattr(self, name)(self._own(x).data, *rest), x.ndim)
 
-    def abs(self, x: Value) -> Value:
+    def abs(self, x: Any) -> Value:
         """Absolute value of each entry."""
-        return self._elementwise("_abs", x)
+        return self._elementwise("_abs", self.constant(x))
 
     def maximum(self, x: Any, y: Any) -> Value:
         """The larger of two values (or numbers), entry by entry."""
@@ -254,25 +256,26 @@ class Ops:
     def _pick(self, mask: np.ndarray, x: Any, y: Any) -> Any:
         return np.where(mask, x, y)
 
-    def exp(self, x: Value) -> Value:
+    def exp(self, x: Any) -> Value:
         """Exponential. NoExactForm in rationals."""
-        return self._elementwise("_exp", x)
+        return self._elementwise("_exp", self.constant(x))
 
-    def log(self, x: Value, where: Any = None) -> Value:
-        """Logarithm; zero where ``where`` is False."""
+    def log(self, x: Any, where: Any = None) -> Value:
+        """Logarithm; zero where ``where`` is False. Like all functions of one entry it takes numbers, too, exactly."""
+        x = self.constant(x)
         return self._elementwise("_log", x, self._mask(where, x))
 
-    def sqrt(self, x: Value) -> Value:
+    def sqrt(self, x: Any) -> Value:
         """Square root; of an enclosure that reaches below zero, that of its non-negative part. NoExactForm in rationals."""
-        return self._elementwise("_sqrt", x)
+        return self._elementwise("_sqrt", self.constant(x))
 
-    def xlogx(self, x: Value) -> Value:
+    def xlogx(self, x: Any) -> Value:
         """``x log x`` for ``x >= 0``, zero at zero."""
-        return self._elementwise("_xlogx", x)
+        return self._elementwise("_xlogx", self.constant(x))
 
-    def xlogy(self, x: Value, y: Value, where: Any = None) -> Value:
+    def xlogy(self, x: Any, y: Any, where: Any = None) -> Value:
         """``x log y`` where ``where`` is True; elsewhere zero (``x`` must vanish there)."""
-        return x * self.log(y, where=where)
+        return self.constant(x) * self.log(y, where=where)
 
     def relative_entropy(self, pi: Value, mu: Value, where: Any = None) -> Value:
         r"""Divergence :math:`\sum_a \pi_a \log(\pi_a/\mu_a)` of two distributions over the last axis: ``0 log 0 = 0``.
@@ -316,18 +319,20 @@ class Ops:
         raise NotImplementedError
 
     # -- indexed logarithms, Tsallis entropies and projections -------------------------------------------------------
-    def q_log(self, x: Value, q: Any, where: Any = None) -> Value:
+    def q_log(self, x: Any, q: Any, where: Any = None) -> Value:
         r""":math:`\ln_q x = (x^{1-q} - 1)/(1-q)` for ``x >= 0``, ``log x`` at ``q = 1``; zero where ``where`` is False.
 
         At 0 it is ``-1/(1-q)`` for ``q < 1``. The dual :math:`L_q` is ``q_log(x, 2 - q)``. Rational for integer ``q`` other than 1.
         """
+        x = self.constant(x)
         return self._elementwise("_q_log", x, align(x, 1 - self.constant(q))[1], self._mask(where, x))
 
-    def q_exp(self, x: Value, q: Any) -> Value:
+    def q_exp(self, x: Any, q: Any) -> Value:
         r""":math:`\exp_q x = [1 + (1-q) x]_+^{1/(1-q)}`, ``exp x`` at ``q = 1``: the inverse of ``q_log``, 0 below its cut.
 
         The dual :math:`e_q` is ``q_exp(x, 2 - q)``. Rational where ``1/(1-q)`` is an integer.
         """
+        x = self.constant(x)
         return self._elementwise("_q_exp", x, align(x, 1 - self.constant(q))[1])
 
     def tsallis_entropy(self, pi: Value, q: Any) -> Value:
@@ -392,7 +397,7 @@ class Ops:
 
     def transpose(self, A: Value) -> Value:
         """The last two axes swapped."""
-        return Value(self, A.data.swapaxes(-1, -2), A.ndim)
+        return Value(self, self._own(A).data.swapaxes(-1, -2), A.ndim)
 
     def stack(self, items: Sequence[Value]) -> Value:
         """Values of one event shape side by side, along a new first event axis (for an axis that a claim names, such as k)."""

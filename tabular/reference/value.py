@@ -115,12 +115,23 @@ class Value:
         return f"Value({self.ops!r}, event shape {self.shape})"
 
 
+def no_value(x: Any) -> TypeError:
+    """The error where an operator is given anything else than a value."""
+    shown = f"an array of shape {x.shape}" if isinstance(x, np.ndarray) else repr(x)
+    return TypeError(
+        f"expected a value, not {shown}: ops.constant makes one of a number, ops.array(x, ndim) of an array"
+    )
+
+
 def align(a: Value, b: Value) -> tuple[Any, Any, int]:
     """Data of two values with their batch axes and their event axes aligned.
 
     Raises TypeError where they belong to two arithmetics, and where the event ranks differ and neither is a scalar:
     broadcasting ``(S,)`` against ``(S, A)`` would silently pair states with actions when ``S == A``.
     """
+    for x in (a, b):
+        if not isinstance(x, Value):
+            raise no_value(x)
     if a.ops is not b.ops:
         raise TypeError(f"values of two arithmetics meet: {a.ops!r} and {b.ops!r}")
     if a.ndim == b.ndim:

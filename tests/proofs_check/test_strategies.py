@@ -165,11 +165,14 @@ def test_values_shrink_to_zero() -> None:
 
 
 def test_regularizers_are_accepted_by_the_solvers_check() -> None:
-    from tabular.regularizers import Hard, checked
+    from tabular.regularizers import Hard, Tsallis, TsallisKL, checked
 
     assert_all_examples(regularizers(TWO), lambda r: checked(r, TWO.mask) is not None)
     assert minimal(regularizers(TWO)) == Hard()
     assert_all_examples(regularizers(TWO, hard=False), lambda r: not isinstance(r, Hard))
+    for kind in (Tsallis, TsallisKL):
+        assert find_any(regularizers(TWO), lambda r, kind=kind: isinstance(r, kind) and r.q != 1)
+        assert minimal(regularizers(TWO), lambda r, kind=kind: isinstance(r, kind))[:2] == (1.0, 1)
 
 
 def test_finite_horizons() -> None:

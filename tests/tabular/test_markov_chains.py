@@ -46,6 +46,13 @@ def test_gain_and_bias_solve_their_equations(seed: int, S: int, sparse: float) -
     np.testing.assert_allclose(limit.sum(axis=1), 1, atol=1e-13)
 
 
+@pytest.mark.parametrize("e", [1e-6, 1e-12, 1e-18, 1e-200])
+def test_deviations_of_chains_that_hardly_leave_are_accurate(e: float) -> None:
+    """Two states that swap with probability e each: H = (I - P*) / (2 e)."""
+    expected = np.array([[1.0, -1.0], [-1.0, 1.0]]) / (4 * e)
+    np.testing.assert_allclose(deviation_matrix([[1 - e, e], [e, 1 - e]]), expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize(("seed", "S", "sparse"), CASES[::5])
 def test_sparse_chains_are_the_same(seed: int, S: int, sparse: float) -> None:
     P = random_chain(seed, S, sparse)

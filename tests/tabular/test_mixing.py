@@ -97,3 +97,5 @@ def test_endings_and_bad_distances_are_refused() -> None:
         t_minorize(MDP([[[0.5]]], [[0.0]], 1, end=[[0.5]]))
     with pytest.raises(ValueError, match="distance is 0"):
         mixing_time(np.eye(1), 0.0)
+    with pytest.raises(ValueError, match="distance is 1: expected a number below one"):
+        mixing_time(np.eye(1), 1)

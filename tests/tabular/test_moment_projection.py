@@ -88,6 +88,45 @@ def test_certificates_contain_exact_solutions():
     assert (proof.upper - proof.lower).max() < 1e-12
 
 
+@pytest.mark.parametrize("beta", [1e-8, 1e-3, 0.1, 1.0])
+def test_a_penalty_certifies_every_row(beta):
+    """Also where targets are far outside, so that probabilities are below all floats and logarithms mean nothing."""
+    P, phi, psi, _ = rows(40, 6, 4, 2, seed=10)
+    far = (psi + np.random.default_rng(2).normal(size=psi.shape) * 150 - 1000) / 100
+    out = project_moments(P, (phi - 1000) / 100, far, beta=beta, throw=False)
+    proof = out.certify()
+    assert proof.log_ratio.shape == proof.distance.shape == proof.upper.shape == (40,)
+    assert np.isinf(proof.log_ratio).any() or beta >= 1.0
+    assert (proof.lower <= proof.upper).all() and np.isfinite(proof.upper).all()
+    assert (proof.distance <= 2 + 1e-12).all()
+    if beta >= 0.1:
+        assert (proof.distance < 1e-9).all()
+        assert (proof.upper - proof.lower <= 1e-9 * (1 + proof.upper)).all()
+
+
+def test_the_distance_to_an_exact_penalised_correction():
+    """On two points 0 and 1 with target y the mean m solves beta^2/2 logit m = y - m; q is known by its logit alone."""
+    from flint import arb, ctx
+
+    beta = 0.125
+    lam = np.array([-900.0, -40.0, -1.0, 0.5, 30.0, 800.0])
+    ctx.prec = 200
+    m = [1 / (1 + (-arb(x)).exp()) for x in lam.tolist()]
+    y = np.array([float(a + arb(beta) ** 2 / 2 * arb(x)) for a, x in zip(m, lam.tolist(), strict=True)])
+    out = project_moments(np.full((6, 2), 0.5), [[0.0, 1.0]], y[:, None], beta=beta)
+    proof = out.certify()
+    off = [float(2 * abs(arb(q) - a)) for q, a in zip(out.q[:, 1].tolist(), m, strict=True)]
+    slack = 2 * np.abs(y) * 2.0**-52 / (beta**2 / 2) * np.array([float(a * (1 - a)) for a in m])  # y was rounded
+    assert (np.array(off) <= proof.distance + slack).all() and (proof.distance < 1e-11).all()
+    assert np.isinf(proof.log_ratio[0]) and np.isfinite(proof.log_ratio[1:5]).all()
+
+
+def test_a_row_that_ran_out_of_steps_says_what_rounding_does():
+    p, phi = [[0.1, 0.2, 0.3, 0.4]], [[0.0, 1.0, 0.0, 1.0], [0.0, 0.3, 1.0, 1.7]]
+    with pytest.raises(NotConverged, match=r"spans .*e\+.*, so that its rounding changes probabilities by"):
+        project_moments(p, phi, [[-0.9, 3.35]], beta=1e-8)
+
+
 def test_certificates_hold_at_a_bad_proposal():
     P, phi, psi, T = rows(30, 6, 6, 2, seed=4)
     early = project_moments(P, phi, psi, max_iter=3, throw=False)
@@ -186,6 +225,9 @@ def test_single_successors_need_nothing():
         ({"psi": [[0.5, 0.5]]}, ModelError, r"psi has shape \(1, 2\)"),
         ({"phi": [[0.0, np.nan]]}, ModelError, "phi"),
         ({"beta": -1.0}, ValueError, "beta is -1"),
+        ({"beta": 1e-200}, ValueError, "beta is 1e-200: expected 0, for exact moments, or a number from 1e-150"),
+        ({"beta": 1e200}, ValueError, r"from 1e-150 to 1e\+150, whose square is a float"),
+        ({"phi": np.zeros((0, 2)), "psi": np.zeros((1, 0))}, ModelError, r"phi has shape \(0, 2\): expected one"),
         ({"max_iter": 0}, ValueError, "max_iter"),
         ({"psi": [[0.9]], "max_iter": 1}, NotConverged, "MAX_ITER after 1 steps"),
         ({"threads": 1.5}, TypeError, "threads"),

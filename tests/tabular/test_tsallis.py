@@ -290,10 +290,11 @@ def test_quotients_that_overflow(q):
         np.testing.assert_allclose(reg.conjugate(ops, ops.array(Q, 2), mask).data, values, rtol=1e-13)
 
 
-def test_no_rational_certificate():
+@pytest.mark.parametrize("q", [0.5, 1.5, 3])
+def test_rational_certificates_are_for_the_index_2(q):
     mdp = MDP([[[1.0], [1.0]]], [[0.0, 1.0]], 0.5)
-    with pytest.raises(TabularError, match="the checker does not know Tsallis"):
-        rational_certificate(mdp, solve(mdp, Tsallis(1.0, 2)))
+    with pytest.raises(TabularError, match=f"the checker knows Tsallis of index 2 alone, not {q}"):
+        rational_certificate(mdp, solve(mdp, Tsallis(1.0, q)))
 
 
 def test_batches_with_an_index_of_their_own():

@@ -24,8 +24,11 @@ class Pair:
             border.expect(m, who, "MDP")
             if m.has_end:
                 check.fail(f"{who} corrects rows of probabilities, and {m!r} has endings: take mdp.augmented()")
-        if (mdp.S, mdp.A) != (model.S, model.A) or (mdp.mask != model.mask).any():
-            check.fail(f"the model has S={model.S}, A={model.A} or other actions than the MDP of S={mdp.S}, A={mdp.A}")
+        if (mdp.S, mdp.A) != (model.S, model.A):
+            check.fail(f"the model has S={model.S}, A={model.A}: expected those of the MDP, S={mdp.S}, A={mdp.A}")
+        if (mdp.mask != model.mask).any():
+            s, a = (int(i) for i in np.argwhere(mdp.mask != model.mask)[0])
+            check.fail(f"action {a} in state {s} is available in one of the two models only")
         if mdp.gamma >= 1.0:
             check.fail(f"gamma is {mdp.gamma}: {who} needs a discount below 1")
         self.mdp, self.model, self.S, self.A, self.gamma = mdp, model, mdp.S, mdp.A, mdp.gamma

@@ -16,7 +16,7 @@ from tabular.checker import check
 from tabular.errors import TabularError
 from tabular.mdp import MDP
 from tabular.reference import BallOps
-from tabular.regularizers import KL, Hard, Shannon, ShannonKL
+from tabular.regularizers import KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL
 from tabular.regularizers import regularizer as own
 
 
@@ -29,7 +29,8 @@ def reference(rng: np.random.Generator, mask: np.ndarray) -> np.ndarray:
 
 def some_regularizer(rng: np.random.Generator, mask: np.ndarray, kind: int) -> Any:
     tau, lam = (float(10.0**x) for x in rng.uniform(-12, 12, 2))
-    return [Shannon(tau), KL(lam, reference(rng, mask)), ShannonKL(tau, lam, reference(rng, mask))][kind]
+    mu = reference(rng, mask)
+    return [Shannon(tau), KL(lam, mu), ShannonKL(tau, lam, mu), Tsallis(tau, 2), TsallisKL(lam, 2, mu)][kind]
 
 
 def enclosed(mdp: MDP, regularizer: Any, lo: list[Fraction], hi: list[Fraction]) -> bool:
@@ -59,9 +60,12 @@ def stated(c: dict[str, Any]) -> tuple[MDP, Any]:
             P[s, a, t] = Fraction(int(w), W)
     tau, lam = Fraction(c["regularizer"]["tau"]), Fraction(c["regularizer"]["lam"])
     mdp = MDP(P, R, Fraction(c["gamma"]), end=end)
+    indexed = "index" in c["regularizer"]
     if not lam:
-        return mdp, Shannon(tau)
+        return mdp, Tsallis(tau, 2) if indexed else Shannon(tau)
     mu = mu / mu.sum(axis=1, keepdims=True)
+    if indexed:
+        return mdp, TsallisKL(lam, 2, mu)
     return mdp, ShannonKL(tau, lam, mu) if tau else KL(lam, mu)
 
 
@@ -78,11 +82,11 @@ def proof(seed: int, kind: int, gamma: float = 0.9, gap: float | None = None) ->
     w = rng.integers(1, 9, (3, 2, 3))
     mdp = MDP.from_weights(w, rng.integers(0, 3, (3, 2)) * 1.0, gamma, end_weights=rng.integers(1, 3, (3, 2)))
     mu = np.array([[0.25, 0.75], [0.5, 0.5], [0.375, 0.625]])
-    regularizer = [Shannon(0.5), KL(2.0, mu), ShannonKL(0.5, 1.0, mu)][kind]
+    regularizer = [Shannon(0.5), KL(2.0, mu), ShannonKL(0.5, 1.0, mu), Tsallis(32.0, 2), TsallisKL(32.0, 2, mu)][kind]
     return Proof(mdp, regularizer, rational_certificate(mdp, np.zeros(3), regularizer=regularizer, gap=gap))
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2])
+@pytest.mark.parametrize("kind", [0, 1, 2, 3, 4])
 def test_certificates_of_random_models_are_accepted_and_true(random_model: Any, kind: int) -> None:
     rng = np.random.Generator(np.random.PCG64(77 + kind))
     for _ in range(120):
@@ -102,12 +106,38 @@ def test_extreme_temperatures(tau: float) -> None:
     P = np.full((2, 2, 2), 0.5)
     mdp = MDP(P, np.array([[1.0, 1.0], [0.0, -1e-3]]), 0.99)
     mu = np.array([[0.5, 0.5], [1e-8, 1 - 1e-8]])
-    for regularizer in (Shannon(tau), KL(tau, mu), ShannonKL(tau, tau / 8, mu)):
+    for regularizer in (
+        Shannon(tau), KL(tau, mu), ShannonKL(tau, tau / 8, mu), Tsallis(tau, 2), TsallisKL(tau, 2, mu),
+    ):  # fmt: skip
         certificate = rational_certificate(mdp, np.zeros(2), regularizer=regularizer)
         assert enclosed(mdp, regularizer, *sides(certificate))
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2])
+def test_an_index_is_read_and_nothing_else_is_taken_for_it() -> None:
+    """sparsemax of (0, 1) at tau = 1: pi = (1/4, 3/4), and 3/4 + 1 - 10/16 = 9/8."""
+    mdp = MDP([[[0], [0]]], [[0, 1]], 0, end=[[1, 1]])
+    c = rational_certificate(mdp, np.zeros(1), regularizer=Tsallis(1.0, 2))
+    lo, hi = sides(c)
+    assert c["version"] == 3 and lo[0] <= Fraction(9, 8) <= hi[0]
+    exact = c | {"V_lo": ["9/8"], "V_hi": ["9/8"]}
+    assert check(exact).accepted and check(exact).gap == 0
+    assert not check(exact | {"V_lo": ["10/8"], "V_hi": ["10/8"]}).accepted
+    assert not check(exact | {"V_lo": ["8/8"], "V_hi": ["8/8"]}).accepted
+    r = c["regularizer"]
+    both = {"tau": "1", "lam": "1", "reference": ["1", "1"]}
+    for bad, reason in (
+        (exact | {"version": 2}, "the index is not left out"),
+        (exact | {"regularizer": r | {"index": "3"}}, "the index is not 2"),
+        (exact | {"regularizer": r | {"index": 2}}, "the index is not 2"),
+        (exact | {"regularizer": {k: v for k, v in r.items() if k != "index"}}, "the index is not 2"),
+        (exact | {"regularizer": r | both}, "tau and lam are both positive, with an index"),
+        (exact | {"regularizer": None}, "version 3 is for a regularizer with an index"),
+        (exact | {"version": 4}, "the version is not 2 or 3"),
+    ):
+        assert not check(bad).accepted and reason in check(bad).reason
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("gamma", [0.9, 1.0])
 def test_every_number_matters(kind: int, gamma: float) -> None:
     """A change of the model beyond the gap moves its value out of the bounds, in one state at least."""
@@ -131,11 +161,11 @@ def test_every_number_matters(kind: int, gamma: float) -> None:
                 pair[2] = str(Fraction(pair[2]) + change)
             pair = altered()["pairs"][k]
             pair[3] = str(int(pair[3]) + 1)
-            if kind:
+            if good["regularizer"]["reference"]:
                 mu = altered()["regularizer"]["reference"]
                 mu[k] = str(1000 * int(mu[k]) + 1)
         for name in ("tau", "lam"):
-            if kind == 2 or (name == "lam") == (kind == 1):
+            if Fraction(good["regularizer"][name]):
                 r = altered()["regularizer"]
                 r[name] = str(Fraction(r[name]) * Fraction(10**6 + 1, 10**6))
         altered()["gamma"] = str(Fraction(good["gamma"]) * Fraction(999, 1000))
@@ -147,8 +177,8 @@ def test_what_is_accepted_is_true() -> None:
     """Random changes that happen to be accepted are true of the changed model."""
     rng = np.random.Generator(np.random.PCG64(8))
     accepted = 0
-    proofs = [proof(seed, kind, gap=0.5).certificate for seed in range(4) for kind in range(3)]
-    for i in range(300):
+    proofs = [proof(seed, kind, gap=0.5).certificate for seed in range(4) for kind in range(5)]
+    for i in range(500):
         c = deepcopy(proofs[i % len(proofs)])
         for _ in range(int(rng.integers(1, 3))):
             k, little = int(rng.integers(6)), Fraction(int(rng.integers(-8, 9)), 256)
@@ -176,11 +206,11 @@ def test_what_is_accepted_is_true() -> None:
         if check(c).accepted:
             accepted += 1
             assert enclosed(*stated(c), *sides(c)), i
-    assert 30 < accepted < 300
+    assert 50 < accepted < 500
 
 
 def test_total_reward() -> None:
-    for kind in range(3):
+    for kind in range(5):
         mdp, regularizer, certificate = proof(5, kind, 1.0)
         assert certificate["gamma"] == "1" and "component" not in certificate
         solution = solve(mdp, regularizer=regularizer)

@@ -133,6 +133,9 @@ def test_refusals():
     mdp = garnet(3, 2, gamma=0.5).member(0, 0)
     with pytest.raises(ModelError, match="S=4"):
         mocovi(mdp, garnet(4, 2, gamma=0.5).member(0, 0))
+    less = MDP(mdp.P, np.where([[True, True], [True, False], [True, True]], mdp.R, -np.inf), 0.5)
+    with pytest.raises(ModelError, match="action 1 in state 1 is available in one of the two models only"):
+        mocovi(mdp, less)
     with pytest.raises(ValueError, match="d is 0"):
         mocovi(mdp, mdp, 0)
     ends = MDP([[[0.5]]], [[1.0]], 0.5, end=[[0.5]])

@@ -59,6 +59,9 @@ def test_the_parameters_are_those_of_the_paper() -> None:
         reduction_parameters(0.5, 0.5, 2, 2)
     with pytest.raises(ValueError, match="epsilon is 0"):
         reduction_parameters(0.0, 1.0, 2, 2)
+    for epsilon, t in ((1e-200, 1.0), (1e-10, 1e9)):
+        with pytest.raises(ValueError, match=r"the discount 1 - epsilon / \(19 t\) rounds to 1"):
+            reduction_parameters(epsilon, t, 2, 2)
 
 
 def test_the_reduction_finds_good_policies_for_the_average_reward() -> None:

@@ -149,6 +149,20 @@ def test_clipping() -> None:
     assert np.all(np.isfinite(tsallis_mvi(mdp, 1, tau=1e-300, K=3, clip=-1.0).result["Q"][mdp.mask]))
 
 
+@pytest.mark.parametrize("absorbed", [True, False])
+@pytest.mark.parametrize("q", [0.0625, 0.5, 0.75])
+def test_probabilities_below_all_floats_have_logarithms(q: float, absorbed: bool) -> None:
+    """Below q = 1 no probability is zero, and ``tau L_q(pi)`` tends to ``Q - max Q`` (over q, if not absorbed) with tau."""
+    mdp, alpha = a_model(), 0.9
+    run = tsallis_mvi(mdp, q, tau=1e-300, alpha=alpha, K=12, absorbed=absorbed)
+    Q = np.where(mdp.mask, 0.0, -np.inf)
+    for _ in range(12):
+        best = Q.max(axis=1)
+        Q = mdp.R + alpha * (Q - best[:, None]) / (1 if absorbed else q) + mdp.gamma * mdp.P @ best
+        Q = np.where(mdp.mask, Q, -np.inf)
+    np.testing.assert_allclose(run.result["Q"][mdp.mask], Q[mdp.mask], rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
@@ -158,6 +172,10 @@ def test_clipping() -> None:
         ({"q": 2, "K": 0}, ValueError, "K is 0"),
         ({"q": 2, "sigma": -1.0}, ValueError, "sigma is -1"),
         ({"q": 2, "clip": 1.0}, ValueError, "clip is 1"),
+        ({"q": 2, "clip": "low"}, TypeError, "clip is 'low'"),
+        ({"q": 2, "clip": False}, TypeError, "clip is False"),
+        ({"q": 2, "seed": -1}, ValueError, "seed is -1"),
+        ({"q": 2, "seed": "a"}, TypeError, "seed is 'a'"),
         ({"q": 2, "absorbed": 1}, TypeError, "absorbed is 1"),
         ({"q": 2, "K": 2.5}, TypeError, "K is 2.5"),
         ({"q": 2, "sigma": math.nan}, ValueError, "sigma is nan"),

@@ -7,7 +7,7 @@ import pytest
 
 from tabular.moment_projection import project_moments
 from tabular.reference import BallOps, EnclosureOps, NumpyOps
-from tabular.reference.moments import corrected_row, enclose, propose
+from tabular.reference.moments import by_penalty, corrected_row, enclose, propose
 
 N, D, S = 40, 2, 5
 
@@ -57,6 +57,23 @@ def test_the_spread_bounds_the_error_of_a_proposal(drawn, off, ridge):
         assert (bound[known] <= 20 * moved[known] + 1e-9).all()
     assert (ops.bounds(near.lower)[0] <= ops.bounds(at.upper)[1])[known].all()
     assert (ops.bounds(at.lower)[0] <= ops.bounds(near.upper)[1])[known].all()
+
+
+@pytest.mark.parametrize("off", [1e-3, 1.0, 30.0])
+def test_with_a_penalty_any_proposal_is_bounded(drawn, off):
+    p, phi, psi, _ = drawn
+    wide = np.broadcast_to(phi, (N, D, S))
+    best = propose(p, wide, psi, ridge=0.25)
+    ops = EnclosureOps(N)
+    tail = ops.array(np.full((N, D), 0.25), 1), ops.array(np.ones((N, D)), 1), p > 0
+    at, near = (enclose(ops, *arguments(ops, p, phi, psi, best + x), *tail) for x in (0.0, off))
+    moved = np.abs(np.where(p > 0, ops.midpoint(at.log_q) - ops.midpoint(near.log_q), 0.0)).max(axis=1)
+    spread, upper = by_penalty(ops, ops.array(wide, 2), near, tail[0], p > 0)
+    assert (moved <= ops.bounds(spread)[1]).all()
+    assert (ops.bounds(at.lower)[0] <= ops.bounds(upper)[1]).all()
+    assert (ops.bounds(spread)[1] <= 100 * off).all() and (
+        ops.bounds(upper)[1] <= ops.bounds(at.upper)[1] + 100 * off**2
+    ).all()
 
 
 def test_far_proposals_claim_nothing(drawn):

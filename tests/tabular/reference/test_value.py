@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
+from contextlib import nullcontext
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tabular import MDP
-from tabular.errors import ModelError
+from tabular.errors import ModelError, NoExactForm
 from tabular.reference import BallOps, EnclosureOps, KernelOps, NumpyOps, RationalOps
 
 ARITHMETICS = [NumpyOps, KernelOps, EnclosureOps, BallOps, RationalOps]
@@ -168,6 +169,49 @@ def test_two_arithmetics_do_not_meet():
     ):  # fmt: skip
         with pytest.raises(TypeError, match="two arithmetics"):
             f()
+
+
+@pytest.mark.parametrize("arithmetic", [NumpyOps, EnclosureOps, BallOps])
+def test_functions_of_one_entry_take_numbers(arithmetic):
+    with arithmetic() if arithmetic is BallOps else nullcontext(arithmetic()) as ops:
+        for x, y in (
+            (ops.log(2), np.log(2)), (ops.exp(Fraction(1, 2)), np.exp(0.5)), (ops.sqrt(2.0), np.sqrt(2)), (ops.abs(-3), 3),
+            (ops.xlogx(2), 2 * np.log(2)), (ops.xlogy(3, 2), 3 * np.log(2)), (ops.q_log(2, 2), 0.5), (ops.q_exp(0.5, 2), 2),
+            (ops.norm(-2), 2),
+        ):  # fmt: skip
+            assert x.shape == () and abs(ops.midpoint(x).item() - y) < 1e-15 * (1 + y)
+            assert arithmetic is NumpyOps or all(abs(b.item() - y) < 1e-14 for b in ops.bounds(x))
+
+
+def test_numbers_are_taken_exactly():
+    with BallOps(200) as ops:
+        third = ops.log(Fraction(1, 3)) + ops.log(3)
+        assert ops.radius(third) < 1e-50 and ops.bounds(third)[0] <= 0 <= ops.bounds(third)[1]
+    ops = RationalOps()
+    assert ops.fractions(ops.abs(Fraction(-1, 3))).item() == Fraction(1, 3)
+    with pytest.raises(NoExactForm):
+        ops.log(2)
+    wide = EnclosureOps(2)
+    assert wide.midpoint(wide.sqrt(np.array([4.0, 9.0]))).tolist() == [2.0, 3.0]
+
+
+@pytest.mark.parametrize("x", [2, 0.5, [1.0, 2.0], np.ones(2), "a"])
+def test_what_is_no_value_is_named(x):
+    ops = NumpyOps()
+    v = ops.array(np.ones(2), 1)
+    for f in (
+        lambda: ops.sum(x), lambda: ops.max(x), lambda: ops.dot(x, v), lambda: ops.dot(v, x), lambda: ops.gibbs(x, 1),
+        lambda: ops.free_energy(v, 1, weights=x), lambda: ops.relative_entropy(v, x), lambda: ops.transpose(x),
+        lambda: ops.first_max(x), lambda: ops.largest(x), lambda: ops.tsallis_entropy(x, 2), lambda: ops.order(x),
+        lambda: ops.tsallis_energy(x, 1, 2),
+    ):  # fmt: skip
+        with pytest.raises(
+            TypeError, match=r"expected a value, not .*: ops\.constant makes one of a number, ops\.array"
+        ):
+            f()
+    if np.ndim(x) or not isinstance(x, (int, float)):
+        with pytest.raises(TypeError, match=r"is no number|expected a number"):
+            ops.log(x)
 
 
 @pytest.mark.parametrize("arithmetic", BATCHED, ids=lambda c: c.__name__)
