@@ -6,9 +6,9 @@ With :math:`Z(s,a) = E\,e^{-\beta V(s')}` the robust backup needs one expectatio
 (\gamma/\beta) \log Z.
 
 The regression of the sampled form is an average over one data set of N draws from each pair. Only :math:`\log Z /
-\beta` is kept, in the unit of the rewards: Z itself leaves the floats already at :math:`\beta V \approx 700`. Source: soft_robust (Zhang, Hu and Li 2024),
-Algorithm 1, with the entropic parameter of its definitions; their code has :math:`\gamma\beta` in the place of
-:math:`\beta`.
+\beta` is kept, in the unit of the rewards: Z itself leaves the floats already at :math:`\beta V \approx 700`. Source:
+soft_robust (Zhang, Hu and Li 2024), Algorithm 1, with the entropic parameter of its definitions; their code has
+:math:`\gamma\beta` in the place of :math:`\beta`.
 """
 
 from __future__ import annotations

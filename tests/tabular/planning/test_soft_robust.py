@@ -234,7 +234,11 @@ def test_refusals_of_models_and_options(solver) -> None:
         ({"record": [9]}, ValueError, r"record is \[9\]"),
         ({"record": 5}, TypeError, "record is 5: expected increasing iterations in 0 ... 4, or None"),
         ({"record": "01"}, TypeError, "record is '01'"),
-        ({"eta": 1e308, "rho": [0.0] * 5 + [1.0]}, ValueError, r"eta is 1e\+308: its product with the gradient of step 1"),
+        (
+            {"eta": 1e308, "rho": [0.0] * 5 + [1.0]},
+            ValueError,
+            r"eta is 1e\+308: its product with the gradient of step 1",
+        ),
         ({"rho": [1.0]}, ValueError, "rho"),
         ({"V_star": [0.0]}, ValueError, "V has shape"),
         ({"pi0": [9] * 6}, ValueError, r"pi0\[0\] is 9"),
