@@ -52,9 +52,9 @@ def _remainder(
 
 @claim(id="soft_robust.C3", **MOVING)
 def policy_gradient(ops: Any, m: Any, beta: Any, h: Any, share: Any, pi: Any, other: Any, rho: Any) -> Inequality:
-    r"""\partial \tilde V^\pi(\rho) / \partial \pi(a|s) = \mu(s) Q(s,a), \mu visits under the worst kernel: |\tilde
-    V^{\pi+d}(\rho) - \tilde V^\pi(\rho) - \langle \mu Q, d \rangle| \le \gamma H^2 \|d\|_1 \|d Q\| + \gamma \beta H^3 \|d
-    Q\|^2 / 2, H = 1/(1-\gamma), norms: largest over s, \pi + d \ge 0 of sums at most 1.
+    r"""\partial \tilde V^\pi(\rho) / \partial \pi = \mu Q, \mu(s) visits under the worst kernel: |\tilde V^{\pi+d}(\rho) -
+    \tilde V^\pi(\rho) - \langle \mu Q, d \rangle| \le \gamma H^2 \|d\|_1 \|d Q\| + \gamma \beta H^3 \|d Q\|^2 / 2, H =
+    1/(1-\gamma), norms: largest over s, \pi + d \ge 0 of sums \le 1.
 
     Sums below 1 are what tells Q from advantages: along the simplex a gradient is known up to constants in each state.
     :math:`\tilde V^{\pi+d}` is the fixed point of :math:`\langle \pi + d, r - \gamma\sigma(P, V)\rangle` then.
