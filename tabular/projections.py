@@ -51,8 +51,9 @@ def project_simplex(x: Any, mask: Any = None) -> np.ndarray:
 
 def _projected(x: np.ndarray, allow: np.ndarray, zero: Any) -> np.ndarray:
     """A shift moves nothing, so the largest entry counts as zero; t is then at least -1, and what is excluded lies below."""
-    z = x - np.where(allow, x, x.min()).max(axis=-1, keepdims=True)
-    z = np.where(allow, z, zero - 2)
+    with np.errstate(over="ignore"):
+        z = x - np.where(allow, x, x.min(initial=zero)).max(axis=-1, keepdims=True)
+    z = np.maximum(np.where(allow, z, zero - 2), zero - 2)
     ordered = -np.sort(-z, axis=-1)
     excess = np.cumsum(ordered, axis=-1) - 1
     kept = (ordered * np.arange(1, z.shape[-1] + 1) > excess).sum(axis=-1, keepdims=True)

@@ -171,10 +171,12 @@ class KLBall(NamedTuple):
         return ops.where(reached[..., None], found, found * Fraction(1, 2**digits))
 
     def _feasible(self, ops: Any, p: Any, x: Any, w: Any) -> tuple[Any, Any]:
-        """``q_w``, and the share of it in a mixture with p: the divergence is convex."""
+        """``q_w``, and the share of it in a mixture with p: the divergence is convex. None where rounding hides it."""
         q = ops.gibbs(-x, w, weights=p)
         radius = ops.constant(self.radius)
-        return q, radius / ops.maximum(ops.relative_entropy(q, p, where=ops.support(p)), radius)
+        share = radius / ops.maximum(ops.relative_entropy(q, p, where=ops.support(p)), radius)
+        size = np.asarray(ops.midpoint(radius))
+        return q, ops.where(size.reshape(size.shape + (1,) * share.ndim) > HIDDEN, share, 0)
 
 
 class Kernels(NamedTuple):
@@ -241,12 +243,13 @@ def _by_worst(ops: Any, risk: Any, p: Any, x: Any) -> Any:
 def _by_duality(ops: Any, risk: KLBall, p: Any, x: Any) -> Any:
     w = risk._multiplier(ops, p, x)
     q, share = risk._feasible(ops, p, x, w)
-    below = -share * ops.dot(q, x) - (1 - share) * ops.dot(p, x)
+    below = -ops.dot(p, x) - share * ops.dot(q - p, x)  # the radius of the share times what it moves, no more
     dual = w[..., 0] * ops.constant(risk.radius) + ops.free_energy(-x, w, weights=p)
     return ops.hull(below, ops.minimum(dual, ops.max(-x, where=ops.support(p))))
 
 
 STEPS = 80
+SMALL, MOST, HIDDEN = 2.0**-24, 2.0**1000, 2.0**-96
 LEAST = 2.0**-60
 """Smallest multiplier of a KL ball relative to the spread of the values: there its part of the dual is below rounding."""
 
@@ -257,7 +260,8 @@ def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.
 
     The divergence rises with :math:`\theta = spread/w` from 0, is at most :math:`\theta^2/8` (Hoeffding's lemma) and has slope
     :math:`\theta\,\mathrm{Var}_{q_w}(x)/spread^2`: Newton's steps for its logarithm in that of theta, halving a bracket where they
-    leave it, on rows (..., k) of p and x. Floats, without a bound on the error.
+    leave it, on rows (..., k) of p and x. A divergence near or below the rounding of its terms is taken for its first
+    term :math:`\theta^2 \mathrm{Var}_p(x)/(2\,spread^2)`. Floats, without a bound on the error.
     """
     radius = radius.reshape(radius.shape + (1,) * (x.ndim - radius.ndim))[..., 0]
     allow = p > 0
@@ -269,7 +273,9 @@ def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.
     low = np.minimum(np.broadcast_to(0.5 * np.log(8.0 * radius), z.shape[:-1]), high)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         beyond = (spread == 0) | (_tilted(p, z, np.exp(top))[0] < radius)
-        u = np.where(beyond, top, low)
+        slight = 0.5 * (np.log(2.0 * radius) - np.log(_tilted(p, z, np.zeros(z.shape[:-1]))[1]))
+        closed = ~beyond & (radius < SMALL**2) & (slight < np.log(SMALL))
+        u = np.where(beyond, top, np.where(closed, slight, low))
         for _ in range(STEPS):
             theta = np.exp(u)
             divergence, variance = _tilted(p, z, theta)
@@ -277,11 +283,12 @@ def kl_multiplier(p: np.ndarray, x: np.ndarray, radius: np.ndarray) -> tuple[np.
             low, high = np.where(short, u, low), np.where(short, high, u)
             v = u - (np.log(divergence) - target) * divergence / (theta * theta * variance)
             v = np.where((v > low) & (v < high), v, 0.5 * (low + high))
-            settled = beyond | (np.abs(v - u) <= 2.0**-52 * np.maximum(np.abs(u), 1.0))
-            u = np.where(beyond, u, v)
+            settled = beyond | closed | (np.abs(v - u) <= 2.0**-52 * np.maximum(np.abs(u), 1.0))
+            u = np.where(beyond | closed, u, v)
             if settled.all():
                 break
-    return np.where(spread > 0, spread * np.exp(-u), 1.0), ~beyond
+        w = np.minimum(spread * np.exp(-u), MOST)
+    return np.where(spread > 0, w, 1.0), ~beyond
 
 
 def _tilted(p: np.ndarray, z: np.ndarray, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

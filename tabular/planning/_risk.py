@@ -22,6 +22,7 @@ from tabular.reference.value import Value
 from tabular.risk import CVaR, Entropic, Kernels, KLBall, L1Ball, Neutral, Risk, WorstCase
 from tabular.solution import Certificate
 
+TINY = float(np.finfo(np.float64).tiny)
 BLOCK = 2**19  # entries of rows whose enclosures are formed at once
 REFERENCE = "contraction in sup norm (soft_robust.C2); MacQueen 1966; rounding: Higham 2002"
 
@@ -38,27 +39,40 @@ def checked(risk: Any, mdp: MDP) -> Any:
         return Kernels(_kernels(risk.rows, mdp))
     if isinstance(risk, Entropic):
         beta = _number(risk.beta, "beta", 0.0, np.inf)
-        return Neutral() if beta == 0.0 else WorstCase() if beta == np.inf or 1.0 / beta == 0.0 else Entropic(beta)
+        if beta == 0.0 or beta == np.inf:
+            return Neutral() if beta == 0.0 else WorstCase()
+        return Entropic(_invertible(beta, "beta", "Neutral()"))
     if isinstance(risk, CVaR):
         level = _number(risk.level, "level", 0.0, 1.0)
         if level == 0.0:
             check.fail("level is 0.0: expected a share of the mass in (0, 1]; WorstCase() is the limit")
-        return Neutral() if level == 1.0 else CVaR(level)
+        return Neutral() if level == 1.0 else CVaR(_invertible(level, "level", "WorstCase()"))
     if isinstance(risk, (L1Ball, KLBall)):
         top = 2.0 if isinstance(risk, L1Ball) else np.inf
         radius = _number(risk.radius, "radius", 0.0, top)
         if radius == 0.0:
             return Neutral()
-        return WorstCase() if radius == np.inf else type(risk)(radius)
+        if radius == np.inf:
+            return WorstCase()
+        return KLBall(_invertible(radius, "radius", "Neutral()")) if isinstance(risk, KLBall) else L1Ball(radius)
     return risk
 
 
 def _number(x: Any, name: str, low: float, high: float) -> float:
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} is {x!r}: expected a number")
+        raise TypeError(f"{name} is {x!r}: expected a float or an integer")
     if not low <= x <= high:
         check.fail(f"{name} is {x}: expected a number from {low:g} to {high:g}")
     return float(x)
+
+
+def _invertible(x: float, name: str, limit: str) -> float:
+    """A number that is divided by. A subnormal one is refused, not replaced by its limit: values near the end of the
+    floats would tell the difference.
+    """
+    if x < TINY:
+        check.fail(f"{name} is {x}: too small to divide by; {limit} is the limit")
+    return x
 
 
 def _kernels(rows: Any, mdp: MDP) -> np.ndarray:

@@ -5,10 +5,10 @@ With :math:`Z(s,a) = E\,e^{-\beta V(s')}` the robust backup needs one expectatio
 .. math:: Z \leftarrow \hat E\big[e^{-\beta \max_{a'} (R(s',a') - (\gamma/\beta) \log Z(s',a'))}\big], \qquad Q = R -
 (\gamma/\beta) \log Z.
 
-The regression of the sampled form is an average over one data set of N draws from each pair. Only :math:`\log Z` is
-kept: Z itself leaves the floats already at :math:`\beta V \approx 700`. Source: soft_robust (Zhang, Hu and Li 2024),
-Algorithm 1, with the entropic parameter of its definitions; their code has :math:`\gamma\beta` in the place of
-:math:`\beta`.
+The regression of the sampled form is an average over one data set of N draws from each pair. Only :math:`\log Z /
+\beta` is kept, in the unit of the rewards: Z itself leaves the floats already at :math:`\beta V \approx 700`. Source:
+soft_robust (Zhang, Hu and Li 2024), Algorithm 1, with the entropic parameter of its definitions; their code has
+:math:`\gamma\beta` in the place of :math:`\beta`.
 """
 
 from __future__ import annotations
@@ -65,24 +65,26 @@ def rfzi(
     if (N is None) != (seed is None):
         raise ValueError(f"N is {N} and seed is {seed}: a sampled run takes both, an exact one (N=None) neither")
     risk = Entropic(beta)
-    model = None if N is None else GenerativeModel(mdp, int(seed or 0))
-    b = backups(mdp if model is None else model.empirical(int(N or 0)), risk, "rfzi")
+    model = None if N is None or seed is None else GenerativeModel(mdp, seed)
+    b = backups(mdp if model is None or N is None else model.empirical(int(N)), risk, "rfzi")
     best = robust_policy_iteration(mdp, risk).V if V_star is None else _values(mdp, V_star)
     marks, rows = _marks(record, K), []
-    log_Z = np.zeros((mdp.S, mdp.A))
-    Q = _q(mdp, log_Z, beta)
+    sigma = np.zeros((mdp.S, mdp.A))
+    Q = _q(mdp, sigma)
     for k in range(1, K + 1):
-        log_Z = beta * b.sigma(Q.max(axis=1))
-        Q = _q(mdp, log_Z, beta)
+        sigma = b.sigma(Q.max(axis=1))
+        Q = _q(mdp, sigma)
         if k in marks:
             V = robust_evaluate(mdp, Q.argmax(axis=1), risk).V
             rows.append((k, (best - V).max(), np.abs(Q.max(axis=1) - best).max()))
     actions = Q.argmax(axis=1)
+    with np.errstate(over="ignore"):
+        log_Z = beta * sigma
     result = {"log_Z": log_Z, "Q": Q, "pi": true.one_hot(actions)[0], "V": robust_evaluate(mdp, actions, risk).V}
     history = {name: np.array([row[i] for row in rows]) for i, name in enumerate(("k", "loss", "estimate_error"))}
     samples = 0 if model is None else model.pairs * int(N or 0)
     return Run(result, history, seed, {"beta": beta, "K": K, "N": N, "samples": samples})
 
 
-def _q(mdp: MDP, log_Z: np.ndarray, beta: float) -> np.ndarray:
-    return np.where(mdp.mask, mdp.rewards - mdp.gamma / beta * log_Z, -np.inf)
+def _q(mdp: MDP, sigma: np.ndarray) -> np.ndarray:
+    return np.where(mdp.mask, mdp.rewards - mdp.gamma * sigma, -np.inf)

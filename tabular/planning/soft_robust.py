@@ -179,5 +179,6 @@ def _finished(
             if bound <= allowed:
                 solution = replace(solution, status=Status.CONVERGED)
             elif status is Status.CONVERGED:
-                solution = replace(solution, status=Status.ROUNDING_FLOOR)
+                floor = Status.ROUNDING_FLOOR if np.isfinite(bound) else Status.UNCERTIFIED
+                solution = replace(solution, status=floor)
     return delivered(solution, throw, tol)

@@ -11,6 +11,7 @@ soft_robust (Zhang, Hu and Li 2024), section 4.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def robust_policy_gradient(
             gain = mu @ (Q.max(axis=1) - V)
             rows.append((k, start @ V, start @ (best - V), gain))
         if k < K:
-            pi = project_simplex(pi + eta * gradient, mdp.mask)
+            pi = project_simplex(_moved(pi, eta, gradient, k), mdp.mask)
     history = {name: np.array([row[i] for row in rows]) for i, name in enumerate(("k", "value", "gap", "stationarity"))}
     return Run({"pi": pi, "V": V, "gradient": gradient}, history, None, {"eta": eta, "K": K, "risk": b.risk})
 
@@ -93,6 +94,14 @@ def _gradient(b: RiskBackups, pi: np.ndarray, rho: np.ndarray, V: np.ndarray) ->
     return np.where(b.mask, mu[:, None] * np.where(b.mask, Q, 0.0), 0.0), V, Q, mu
 
 
+def _moved(pi: np.ndarray, eta: float, gradient: np.ndarray, k: int) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        out = pi + eta * gradient
+    if not np.isfinite(out).all():
+        raise ValueError(f"eta is {eta}: its product with the gradient of step {k + 1} overflows")
+    return out
+
+
 def _start(mdp: MDP, rho: Any) -> np.ndarray:
     start = mdp.rho if rho is None else check.check_distribution(rho, mdp.S)[0]
     if start is None:
@@ -101,6 +110,8 @@ def _start(mdp: MDP, rho: Any) -> np.ndarray:
 
 
 def _recorded(record: Any, K: int) -> frozenset[int]:
+    if not isinstance(record, Iterable) or isinstance(record, str):
+        raise TypeError(f"record is {record!r}: expected increasing iterations in 0 ... {K}, or None")
     marks = list(record)
     for k in marks:
         border.count(k, "record", 0)

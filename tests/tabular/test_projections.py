@@ -35,6 +35,13 @@ def test_distributions_stay_and_shifts_do_not_count() -> None:
     np.testing.assert_array_equal(project_simplex([1e300, -1e300]), [1.0, 0.0])
 
 
+def test_the_ends_of_the_floats_and_no_rows() -> None:
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(project_simplex([1.7e308, -1.7e308, 1.7e308]), [0.5, 0.0, 0.5])
+    for dtype in (float, object):
+        assert project_simplex(np.zeros((0, 3), dtype=dtype)).shape == (0, 3)
+
+
 def test_masked_entries_get_nothing() -> None:
     x, mask = np.array([[5.0, 0.25, 0.25], [9.0, 1.0, 7.0]]), np.array([[False, True, True], [False, True, False]])
     np.testing.assert_array_equal(project_simplex(x, mask), [[0.0, 0.5, 0.5], [0.0, 1.0, 0.0]])

@@ -149,6 +149,18 @@ def test_a_kl_ball_reaches_the_worst_case_and_no_further() -> None:
     assert w[0] == 1.0 and reached.tolist() == [False, True]
 
 
+@pytest.mark.parametrize("radius", [1e-300, 1e-20, 1e-16, 1e-10, 1e-6])
+def test_small_kl_balls(radius: float) -> None:
+    """sigma = -E x + sqrt(2 radius Var x) + O(radius span), to all digits, though a divergence this small is rounding."""
+    p, x = np.array([[0.5, 0.25, 0.25]]), np.array([[0.0, 1.0, 3.0]])
+    for size in (1.0, 1e150):
+        ops = EnclosureOps()
+        low, high = ops.bounds(evaluated(ops, KLBall(radius), p, size * x)) / np.float64(size)
+        assert (high - low).item() < 1e-13
+        expected = -1.0 + np.sqrt(2 * radius * 1.5)
+        assert low.item() - 2 * radius - 1e-15 <= expected <= high.item() + 2 * radius + 1e-15
+
+
 def test_kernels_take_the_worse_of_two_in_each_pair() -> None:
     mdp = random_masks_endings(3, 2).member(0, 1)
     ops = RationalOps()

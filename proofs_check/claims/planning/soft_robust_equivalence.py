@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from proofs_check import Identity, Inequality, claim, families, policies, scalars, temperatures, twin, values
+from proofs_check import Identity, Inequality, claim, families, models, policies, scalars, temperatures, twin, values
 from proofs_check.claim import discounted
 from tabular.reference import risk as robust
-from tabular.risk import CVaR, Entropic
+from tabular.risk import CVaR, Entropic, Kernels
 
 GAMMAS = (0.5, 0.75, 0.9375)
 MOSTLY_RANDOM = families.mixed(
@@ -130,3 +130,73 @@ def equivalence_of_sets(ops: Any, m: Any, level: Any, pi: Any) -> Identity:
 def equivalence_of_the_nominal(ops: Any, m: Any, level: Any, pi: Any) -> Identity:
     p, V, _, _ = _worst(ops, m, pi, CVaR(level))
     return Identity(robust.value_under(ops, m, p, pi), V, axes=("s",))
+
+
+def _within(ops: Any, m: Any, level: Any, pi: Any, W: Any, seen: Any) -> Inequality:
+    """The value that sees a share of the mass, against that under P u normalised, u from ``level`` to 1."""
+    p = ops.successors(m)
+    x = robust.at_successors(ops, p, W)
+    u = p * (level + (1 - level) / (1 + x * x))
+    other = robust.value_under(ops, m, u / ops.sum(u)[..., None], pi)
+    return Inequality(robust.policy_value(ops, m, p, pi, CVaR(seen)), other, axes=("s",))
+
+
+AMONG: dict[str, Any] = {
+    "family": SMALL,
+    "assumptions": (discounted,),
+    "source": THEOREM,
+    "kind": "inequality",
+    "instances": (),
+}
+
+
+@claim(id="soft_robust.C1c", draws=LEVEL | {"pi": policies(), "W": values()}, **AMONG)
+def no_kernel_of_the_set_is_worse(ops: Any, m: Any, level: Any, pi: Any, W: Any) -> Inequality:
+    r"""C1a for the conditional value at risk, exactly: under any kernel \hat P \le P / level, here P u normalised with level \le
+    u \le 1, the value of \pi is at least \tilde V^\pi in each state.
+
+    Proof: that of C1a; the normaliser is at least the level, so that the kernel is in the set.
+    """
+    return _within(ops, m, level, pi, W, level)
+
+
+@twin(no_kernel_of_the_set_is_worse, family=ENDINGS, why="at a level half way to 1")
+def no_kernel_is_worse_for_more_mass(ops: Any, m: Any, level: Any, pi: Any, W: Any) -> Inequality:
+    return _within(ops, m, level, pi, W, (1 + level) / 2)
+
+
+OTHERS = {"p1": models(), "p2": models()}
+
+
+def three_kernels(ops: Any, m: Any, others: tuple[Any, ...]) -> Kernels:
+    """The model's own and others of its family; where the model has no such pair, its own."""
+    p = ops.successors(m)
+    return Kernels(ops.stack([p, *(ops.where(m.mask[..., None], ops.successors(x), p) for x in others)]))
+
+
+def _own_and_other(ops: Any, m: Any, p1: Any, p2: Any, pi: Any) -> tuple[Any, Any]:
+    """The value against all three kernels, and that under the second."""
+    three = three_kernels(ops, m, (p1, p2))
+    own = robust.policy_value(ops, m, ops.successors(m), pi, three)
+    return own, robust.value_under(ops, m, three.rows[1], pi)
+
+
+@claim(
+    id="soft_robust.C1d",
+    draws=OTHERS | {"pi": policies()},
+    **AMONG | {"family": (families.garnet(3, 2), families.random_endings(3, 2), families.switches(3, 2))},
+)
+def no_choice_is_worse(ops: Any, m: Any, p1: Any, p2: Any, pi: Any) -> Inequality:
+    r"""C1a for three kernels, of which the adversary picks one in each pair: under each of them the value of \pi is at least
+    \tilde V^\pi in each state, exactly.
+
+    Proof: that of C1a, with D = 0 on the set.
+    """
+    own, other = _own_and_other(ops, m, p1, p2, pi)
+    return Inequality(own, other, axes=("s",))
+
+
+@twin(no_choice_is_worse, why="at most")
+def no_choice_is_better(ops: Any, m: Any, p1: Any, p2: Any, pi: Any) -> Inequality:
+    own, other = _own_and_other(ops, m, p1, p2, pi)
+    return Inequality(other, own, axes=("s",))

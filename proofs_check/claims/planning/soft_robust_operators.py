@@ -11,7 +11,6 @@ from proofs_check import (
     Witness,
     claim,
     families,
-    models,
     q_values,
     scalars,
     temperatures,
@@ -19,9 +18,9 @@ from proofs_check import (
     values,
 )
 from proofs_check.claim import discounted
-from proofs_check.claims.planning.soft_robust_equivalence import BETA, ENDINGS, LEVEL, SMALL
+from proofs_check.claims.planning.soft_robust_equivalence import BETA, ENDINGS, LEVEL, OTHERS, SMALL, three_kernels
 from tabular.reference import risk as robust
-from tabular.risk import CVaR, Entropic, Kernels, KLBall, L1Ball
+from tabular.risk import CVaR, Entropic, KLBall, L1Ball
 
 PAIR = {"V": values(), "W": values()}
 SHIFTED = {"V": values(), "W": values(like="V")}  # a quarter of them differ by a constant
@@ -49,7 +48,8 @@ def contracted(ops: Any, m: Any, risk: Any, V: Any, W: Any) -> Inequality:
 def contraction(ops: Any, m: Any, beta: Any, V: Any, W: Any) -> Inequality:
     r"""\|T^* V - T^* W\| \le \gamma \|V - W\| in the sup norm, for the entropic measure.
 
-    Proof: a measure that falls with its argument and moves by -c with it by c is 1-Lipschitz; so is the maximum.
+    Proof: a measure that falls with its argument and moves by -c with it by c is 1-Lipschitz; so is the maximum. A sign
+    error, :math:`\log E e^{+\beta V} / \beta`, makes no false claim of this: it is 1-Lipschitz, too.
     """
     return contracted(ops, m, Entropic(beta), V, W)
 
@@ -114,15 +114,6 @@ def contraction_of_kl_squared(ops: Any, m: Any, radius: Any, V: Any, W: Any) -> 
     return Inequality(found.measured, m.gamma * found.bound)
 
 
-OTHERS = {"p1": models(), "p2": models()}
-
-
-def _three_kernels(ops: Any, m: Any, others: tuple[Any, ...]) -> Kernels:
-    """The model's own and others of its family; where the model has no such pair, its own."""
-    p = ops.successors(m)
-    return Kernels(ops.stack([p, *(ops.where(m.mask[..., None], ops.successors(x), p) for x in others)]))
-
-
 @claim(
     id="soft_robust.C2d",
     draws=OTHERS | PAIR,
@@ -133,12 +124,12 @@ def contraction_of_kernels(ops: Any, m: Any, p1: Any, p2: Any, V: Any, W: Any) -
 
     Proof: that of C2.
     """
-    return contracted(ops, m, _three_kernels(ops, m, (p1, p2)), V, W)
+    return contracted(ops, m, three_kernels(ops, m, (p1, p2)), V, W)
 
 
 @twin(contraction_of_kernels, why="modulus gamma squared", draws=OTHERS | SHIFTED)
 def contraction_of_kernels_squared(ops: Any, m: Any, p1: Any, p2: Any, V: Any, W: Any) -> Inequality:
-    found = contracted(ops, m, _three_kernels(ops, m, (p1, p2)), V, W)
+    found = contracted(ops, m, three_kernels(ops, m, (p1, p2)), V, W)
     return Inequality(found.measured, m.gamma * found.bound)
 
 

@@ -37,6 +37,13 @@ def test_large_beta_does_not_underflow() -> None:
     assert np.isfinite(run.result["log_Z"]).all() and run.history["estimate_error"][-1] < 1e-10
 
 
+def test_log_z_may_overflow_but_not_the_values() -> None:
+    mdp = MDP([[[1.0]]], [[8.0]], 0.5)
+    for draws in ({}, {"N": 3, "seed": 0}):
+        run = rfzi(mdp, 1.7e308, K=60, **draws)
+        assert run.result["log_Z"].item() == -np.inf and run.result["Q"].item() == pytest.approx(16.0)
+
+
 def test_sampled_run_is_exact_on_the_estimated_model() -> None:
     run = rfzi(MDP_, 0.5, K=60, N=50, seed=3)
     estimated = GenerativeModel(MDP_, 3).empirical(50)
@@ -80,6 +87,9 @@ def test_the_claimed_rate_is_that_of_the_sampled_run() -> None:
         ({"N": 5}, ValueError, "N is 5 and seed is None"),
         ({"seed": 5}, ValueError, "N is None and seed is 5"),
         ({"N": 0, "seed": 1}, ValueError, "N is 0"),
+        ({"N": 5, "seed": 1.5}, TypeError, "seed is 1.5"),
+        ({"N": 5, "seed": -1}, ValueError, "seed is -1"),
+        ({"beta": 1e-310}, ValueError, "beta is 1e-310: too small to divide by"),
         ({"record": [9]}, ValueError, r"record is \[9\]"),
     ],
 )
