@@ -1,0 +1,114 @@
+# mypy: allow-untyped-defs
+"""Policy iteration of each member of a batch, from backup to elimination without leaving the cache.
+
+P (B, S, A, S), R, mask, end (B, S, A), gamma (B,). Regularised or not it is Newton's method on TV = V in its residual
+form: V grows by (I - gamma P_pi)^-1 (TV - V) for the maximiser pi at V.
+"""
+
+import numpy as np
+from numba import prange
+
+from tabular._jit import kernel
+from tabular._kernels.batched import eliminate
+from tabular._kernels.entropic import conjugate_row, policy_row
+
+
+@kernel
+def backup(P, R, mask, gamma, reg, b, V, Q, TV, zero):
+    """Q[b], TV[b] at V[b], which may be known to be zero; returns min and max of TV - V, NaN where one is."""
+    S, A = R.shape[1], R.shape[2]
+    low, high = np.inf, -np.inf
+    for s in range(S):
+        for a in range(A):
+            total = 0.0
+            if not zero:
+                for t in range(S):
+                    total += P[b, s, a, t] * V[b, t]
+            Q[b, s, a] = R[b, s, a] + gamma * total if mask[b, s, a] else -np.inf
+        TV[b, s] = conjugate_row(reg, Q[b, s], mask[b, s], s)
+        d = TV[b, s] - V[b, s]
+        if d != d:
+            return d, d
+        low = min(low, d)
+        high = max(high, d)
+    return low, high
+
+
+@kernel
+def system(P, pi, gamma, b, M):
+    """M = I - gamma P_pi of member b."""
+    S, A = pi.shape[1], pi.shape[2]
+    for s in range(S):
+        for t in range(S):
+            M[s, t] = 0.0
+        for a in range(A):
+            share = -gamma * pi[b, s, a]
+            if share != 0.0:
+                for t in range(S):
+                    M[s, t] += share * P[b, s, a, t]
+        M[s, s] += 1.0
+
+
+@kernel
+def masses(P, end, mask, b):
+    """Least and largest 1 - end of the available pairs of member b, and the largest |row sum + end - 1|."""
+    least, most, off = 1.0, 0.0, 0.0
+    for s in range(mask.shape[1]):
+        for a in range(mask.shape[2]):
+            if mask[b, s, a]:
+                total = 0.0
+                for t in range(P.shape[3]):
+                    total += P[b, s, a, t]
+                off = max(off, abs(total + end[b, s, a] - 1.0))
+                least = min(least, 1.0 - end[b, s, a])
+                most = max(most, 1.0 - end[b, s, a])
+    return least, most, off
+
+
+@kernel
+def largest(x, b):
+    top = 0.0
+    for s in range(x.shape[1]):
+        top = max(top, abs(x[b, s]))
+    return top
+
+
+def _newton(P, R, mask, end, gamma, reg, tol, limit, work, x, V, Q, TV, pi, log_pi, low, high, least, most, off, steps):
+    """From V = 0 until the bracket of V* is half of `tol` relative to the values, or Newton's steps stop shrinking it.
+
+    `work` (blocks, S, S) and x (blocks, S) are scratch: block i does the members i, i + blocks, ...; the numbers (B,) are
+    those of `backup` at the final V, `masses`, and the backups made. Row s of member b is row b*stride + s of the
+    regulariser's arrays.
+    """
+    blocks, B, S = work.shape[0], R.shape[0], R.shape[1]
+    for block in prange(blocks):
+        for b in range(block, B, blocks):
+            least[b], most[b], off[b] = masses(P, end, mask, b)
+            gap = 1.0 - gamma[b] * most[b]
+            reward = 0.0
+            for s in range(S):
+                for a in range(R.shape[2]):
+                    reward = max(reward, abs(R[b, s, a]))
+            best, stale = np.inf, 0
+            for k in range(1, limit + 1):
+                steps[b] = k
+                low[b], high[b] = backup(P, R, mask, gamma[b], reg, b, V, Q, TV, k == 1)
+                size = max(-low[b], high[b])
+                if size != size or size <= 0.5 * tol * gap * max(reward, largest(V, b)):
+                    break
+                stale = 0 if size < 0.5 * best else stale + 1
+                best = min(best, size)
+                if stale > 3 and size <= 64.0 * S * 2.3e-16 * max(reward, largest(V, b)):
+                    break
+                for s in range(S):
+                    policy_row(reg, Q[b, s], mask[b, s], s, pi[b, s], log_pi[b, s])
+                    x[block, s] = TV[b, s] - V[b, s]
+                system(P, pi, gamma[b], b, work[block])
+                eliminate(work[block], x[block])
+                for s in range(S):
+                    V[b, s] += x[block, s]
+            for s in range(S):
+                policy_row(reg, Q[b, s], mask[b, s], s, pi[b, s], log_pi[b, s])
+
+
+newton, newton_parallel = kernel(_newton), kernel(_newton, parallel=True)
