@@ -165,11 +165,7 @@ def interact(
     """
     kind = kind_of(learner)
     world = world_of(model, learner, K, rewards)
-    names = [*seeds] if isinstance(seeds, Iterable) else list(range(_some(seeds)))
-    for seed in names:
-        border.count(seed, "seed", 0)
-    if len(set(names)) < len(names):
-        raise ValueError(f"seeds are {names}: expected different ones")
+    names = seed_list(seeds)
     marks = np.array(border.marks(record, K, POINTS), dtype=np.int64)
     if threads is not None:
         border.count(threads, "threads")
@@ -209,6 +205,15 @@ def world_of(model: Any, learner: Any, K: int, rewards: str = "mean") -> kernels
     kind = kind_of(learner)
     who = type(learner).__name__
     border.expect(model, who, "FiniteHorizonMDP")
+    if not kind.per_step and not model.is_stationary:
+        raise ValueError(f"{who} pools its counts over steps: the stages of the model must agree")
+    if kind.check is not None:
+        kind.check(learner, model)
+    return build_world(model, K, rewards, kind.per_step)
+
+
+def build_world(model: FiniteHorizonMDP, K: int, rewards: str, per_step: bool) -> kernels.World:
+    """The same for counts of each step, or pooled over the steps of a model whose stages agree."""
     border.count(K, "K")
     if K * model.H > MOST_STEPS:
         raise ValueError(f"K is {K}: at most {MOST_STEPS} steps in all")
@@ -220,11 +225,7 @@ def world_of(model: Any, learner: Any, K: int, rewards: str = "mean") -> kernels
         raise ValueError("the model has terminal values: episodes end with nothing")
     if model.rho is None:
         raise ValueError("the model has no start distribution: give it rho")
-    if not kind.per_step and not model.is_stationary:
-        raise ValueError(f"{who} pools its counts over steps: the stages of the model must agree")
-    if kind.check is not None:
-        kind.check(learner, model)
-    stages = range(model.H if kind.per_step else 1)
+    stages = range(model.H if per_step else 1)
     parts = [_stage(model.stage(h), h, rewards == "bernoulli") for h in stages]
     ends = np.cumsum([0, *(p[0][-1] for p in parts)])
     indptr = np.concatenate([[0], *(p[0][1:] + end for p, end in zip(parts, ends, strict=False))]).astype(np.int64)
@@ -232,7 +233,7 @@ def world_of(model: Any, learner: Any, K: int, rewards: str = "mean") -> kernels
     chance, alias = _tables(indptr, mass)
     rho_chance, rho_alias = _tables(np.array([0, model.S]), model.rho)
     world = kernels.World(
-        model.H, model.S, model.A, int(K), model.S * model.A if kind.per_step else 0, rewards == "bernoulli",
+        model.H, model.S, model.A, int(K), model.S * model.A if per_step else 0, rewards == "bernoulli",
         indptr, indices.astype(np.uint32), mass, chance, alias, R, np.array(model.rho), rho_chance, rho_alias,
         np.zeros((model.H + 1, model.S)), 0.0,
     )  # fmt: skip
@@ -261,9 +262,17 @@ def _tables(indptr: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return chance, alias
 
 
-def _some(seeds: Any) -> int:
-    border.count(seeds, "seeds")
-    return int(seeds)
+def seed_list(seeds: Any) -> list[int]:
+    """Given seeds, or 0, 1, ... if a number of them is given; TypeError, ValueError for anything else."""
+    if not isinstance(seeds, Iterable):
+        border.count(seeds, "seeds")
+        return list(range(int(seeds)))
+    names = list(seeds)
+    for seed in names:
+        border.count(seed, "a seed", 0)
+    if len(set(names)) < len(names) or not names:
+        raise ValueError(f"seeds are {names}: expected different ones, and at least one")
+    return [int(seed) for seed in names]
 
 
 def _kept(play: Play, keep: Any) -> list[str]:
