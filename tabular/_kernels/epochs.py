@@ -86,7 +86,9 @@ def extended_value_iteration(width, world, counts, R, L, accuracy, limit, u, nex
 
 @kernel
 def epochs(width, known, delta, world, counts, key, T, limit, marks, curve, diary, scratch, place, collected):
-    """Play up to T steps, from where `place` says; `curve` holds the sums of rewards at the marks, `collected` (1,) the last one."""
+    """Play up to T steps, from where `place` says; `curve` holds the sums of rewards at the marks, `collected` (1,)
+    the last one.
+    """
     S, A = world.S, world.A
     rows = S * A
     t, s, mark = place[STEP], place[STATE], place[MARK]

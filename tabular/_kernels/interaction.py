@@ -80,6 +80,7 @@ class Functions(NamedTuple):
     observe: object  # (learner, world, counts, own, policy, k, h, s, a, r, t) -> None
     stop: object  # (learner, world, counts, own, k) -> bool
     report: object  # (learner, world, counts, own, policy, out) -> None
+    payoff: object  # (learner, world, policy, h, s) -> float
     stochastic: bool
 
 
@@ -98,7 +99,11 @@ def _report_nothing(learner, world, counts, own, policy, out):
     pass
 
 
-def register_functions(cls, plan, observe=None, stop=None, report=None, stochastic=False):
+def _no_payoff(learner, world, policy, h, s):
+    return 0.0
+
+
+def register_functions(cls, plan, observe=None, stop=None, report=None, payoff=None, stochastic=False):
     """Let the loop take learners of class `cls`, a NamedTuple of numbers, arrays and such tuples.
 
     The functions are Python functions that Numba can compile, or kernels. Raises TypeError where `cls` is no NamedTuple
@@ -108,10 +113,10 @@ def register_functions(cls, plan, observe=None, stop=None, report=None, stochast
         raise TypeError(f"functions are registered for a NamedTuple class, not {cls!r}")
     if cls in _registered:
         raise ValueError(f"{cls.__name__} has functions already")
-    given = (plan, observe or _observe_nothing, stop or _never_stop, report or _report_nothing)
+    given = (plan, observe or _observe_nothing, stop or _never_stop, report or _report_nothing, payoff or _no_payoff)
     rests_on(cls, *given)
     compiled = [f if hasattr(f, "py_func") else kernel(f) for f in given]
-    _registered[cls] = Functions(compiled[0], compiled[1], compiled[2], compiled[3], stochastic)
+    _registered[cls] = Functions(compiled[0], compiled[1], compiled[2], compiled[3], compiled[4], stochastic)
 
 
 def has_functions(cls):
@@ -152,7 +157,12 @@ def choose(learner, policy, h, s, u):
 
 def evaluate(learner, world, policy, stages):
     """`policy.V` at the stages below `stages`, exactly up to rounding: one backward pass over the true model."""
-    (evaluate_drawn if _functions_of(type(learner)).stochastic else evaluate_fixed)(world, policy, stages)
+    (evaluate_drawn if _functions_of(type(learner)).stochastic else evaluate_fixed)(learner, world, policy, stages)
+
+
+def payoff(learner, world, policy, h, s):
+    """What the learner's objective pays besides the rewards, for being in state s at step h with this policy."""
+    return _functions_of(type(learner)).payoff(learner, world, policy, h, s)
 
 
 def _class(learner):
@@ -194,7 +204,13 @@ def _choose(learner, policy, h, s, u):
 @overload(evaluate)
 def _evaluate(learner, world, policy, stages):
     chosen = evaluate_drawn if _functions_of(_class(learner)).stochastic else evaluate_fixed
-    return lambda learner, world, policy, stages: chosen(world, policy, stages)
+    return lambda learner, world, policy, stages: chosen(learner, world, policy, stages)
+
+
+@overload(payoff, inline="always")
+def _payoff(learner, world, policy, h, s):
+    chosen = _functions_of(_class(learner)).payoff
+    return lambda learner, world, policy, h, s: chosen(learner, world, policy, h, s)
 
 
 @kernel
@@ -235,20 +251,20 @@ def estimated(world, counts, row, V):
 
 
 @kernel
-def evaluate_fixed(world, policy, stages):
+def evaluate_fixed(learner, world, policy, stages):
     for h in range(stages - 1, -1, -1):
         V = policy.V[h + 1]
         for s in range(world.S):
             row = h * world.stride + s * world.A + policy.act[h, s]
-            policy.V[h, s] = world.R[row] + expected(world, row, V)
+            policy.V[h, s] = world.R[row] + expected(world, row, V) + payoff(learner, world, policy, h, s)
 
 
 @kernel
-def evaluate_drawn(world, policy, stages):
+def evaluate_drawn(learner, world, policy, stages):
     for h in range(stages - 1, -1, -1):
         V = policy.V[h + 1]
         for s in range(world.S):
-            total = 0.0
+            total = payoff(learner, world, policy, h, s)
             for a in range(world.A):
                 p = policy.pi[h, s, a]
                 if p > 0.0:

@@ -7,6 +7,7 @@ from tabular.exploration.play import Play, episodic, interact
 from tabular.exploration.psrl import PSRL
 from tabular.exploration.q_learning import UCB_B, UCB_H
 from tabular.exploration.reward_free import RF_UCRL, RF_Express
+from tabular.exploration.soft import SoftOptimisticPlanning
 from tabular.exploration.ucbvi import UCBVI_BF, UCBVI_CH
 from tabular.exploration.ucrl2 import ucrl2
 from tabular.exploration.uniform import Random
@@ -27,6 +28,7 @@ __all__ = [
     "Play",
     "RF_Express",
     "Random",
+    "SoftOptimisticPlanning",
     "Weissman",
     "episodic",
     "interact",

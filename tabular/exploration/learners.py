@@ -25,6 +25,7 @@ class Kind(NamedTuple):
     per_step: bool
     stochastic: bool
     check: Callable[..., None] | None
+    prepare: Callable[..., Any] | None
 
 
 _kinds: dict[type, Kind] = {}
@@ -38,10 +39,12 @@ def register_learner(
     observe: Callable[..., Any] | None = None,
     stop: Callable[..., Any] | None = None,
     report: Callable[..., Any] | None = None,
+    payoff: Callable[..., Any] | None = None,
     quantities: tuple[str, ...] = (),
     per_step: bool = False,
     stochastic: bool = False,
     check: Callable[..., None] | None = None,
+    prepare: Callable[..., Any] | None = None,
 ) -> None:
     """Let ``interact`` and ``Play`` take learners of class ``cls``, a NamedTuple.
 
@@ -54,13 +57,16 @@ def register_learner(
     observe : compiled, ``(learner, world, counts, own, policy, k, h, s, a, r, t) -> None``, after each step was counted.
     stop : compiled, ``(learner, world, counts, own, k) -> bool``, asked after ``plan``: end the run before episode k.
     report : compiled, ``(learner, world, counts, own, policy, out) -> None``: fill ``out``, one place for each of ``quantities``.
+    payoff : compiled, ``(learner, world, policy, h, s) -> float``: what its objective pays besides rewards (an entropy of
+        ``policy.pi[h, s]``); the exact values have it. ``prepare`` then gives the optimal values that belong to it.
+    prepare : Python, ``(learner, world, model) -> world``: the world with another ``R``, ``V_star`` (H + 1, S) and ``best``.
     per_step : counts for each step (True), or pooled over steps, for models whose stages agree.
     check : Python, ``(learner, model) -> None``: raises ValueError where parameters or model are not what it is for.
 
     Raises TypeError where ``cls`` is no NamedTuple class, ValueError where it is registered already.
     """
-    kernels.register_functions(cls, plan, observe, stop, report, border.flag(stochastic, "stochastic"))
-    _kinds[cls] = Kind(workspace, tuple(quantities), border.flag(per_step, "per_step"), stochastic, check)
+    kernels.register_functions(cls, plan, observe, stop, report, payoff, border.flag(stochastic, "stochastic"))
+    _kinds[cls] = Kind(workspace, tuple(quantities), border.flag(per_step, "per_step"), stochastic, check, prepare)
 
 
 def kind_of(learner: Any) -> Kind:

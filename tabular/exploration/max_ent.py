@@ -1,9 +1,10 @@
 r"""MaxEnt: the entropy of discounted visits, maximised by the method of Frank and Wolfe (Hazan, Kakade, Singh and Van Soest 2019).
 
-Over occupancies :math:`d` (normalised, of states or of pairs), with the smoothed entropy :math:`H_\sigma(d) = -\sum d \log(d + \sigma)`: each
-round solves the model with the reward :math:`\nabla H_\sigma(d_t)` exactly, and mixes what the solution visits into :math:`d_t` with weight
-:math:`\eta_t`. As :math:`H_\sigma` is concave, :math:`\langle \nabla H_\sigma(d_t), d^+ - d_t \rangle` bounds how much :math:`d_t` falls short,
-:math:`d^+` being the visits of that solution: the duality gap. No sampling, so no estimates of d either.
+Over occupancies :math:`d` (normalised, of states or of pairs), with the smoothed entropy :math:`H_\sigma(d) = -\sum d
+\log(d + \sigma)`: each round solves the model with the reward :math:`\nabla H_\sigma(d_t)` exactly, and mixes what
+the solution visits into :math:`d_t` with weight :math:`\eta_t`. As :math:`H_\sigma` is concave, :math:`\langle \nabla
+H_\sigma(d_t), d^+ - d_t \rangle` bounds how much :math:`d_t` falls short, :math:`d^+` being the visits of that
+solution: the duality gap. No sampling, so no estimates of d either.
 """
 
 from __future__ import annotations
@@ -21,23 +22,22 @@ from tabular.planning.mdvi import POINTS
 from tabular.solution import Run
 
 
-def max_ent(
-    mdp: MDP, T: int, *, sigma: float, eta: float | None = None, of: str = "states", record: Any = None
-) -> Run:
+def max_ent(mdp: MDP, T: int, *, sigma: float, eta: float | None = None, of: str = "states", record: Any = None) -> Run:
     r"""T rounds from the uniform policy.
 
     Parameters
     ----------
-    mdp : discounted MDP without endings, with a start distribution; its rewards are ignored.
-    sigma : > 0, of the smoothed entropy, which differs from the entropy by at most n sigma over n entries.
-    eta : in (0, 1], the weight of each round; None: 2 / (t + 2), t = 0, 1, ...
-    of : ``"states"`` or ``"pairs"``: whose entropy.  record : rounds of the curves, in 1 ... T; None: 32, evenly in their logarithm.
+    mdp : discounted MDP without endings, with a start distribution; its rewards are ignored. sigma : > 0, of the
+    smoothed entropy, which differs from the entropy by at most n sigma over n entries. eta : in (0, 1], the weight of
+    each round; None: 2 / (t + 2), t = 0, 1, ... of : ``"states"`` or ``"pairs"``: whose entropy.  record : rounds of
+    the curves, in 1 ... T; None: 32, evenly in their logarithm.
 
     Returns
     -------
-    Run with ``result``: ``d`` (S, A), the normalised visits of the mixture; ``pi`` (S, A), the Markov policy that has these visits, uniform
-    where there are none; ``objective``; ``gap`` and ``upper``, the least upper bound met on the maximum, of which ``objective + gap`` is one,
-    up to rounding. ``history``, in nats: ``t``, ``objective`` and ``gap`` after t rounds.
+    Run with ``result``: ``d`` (S, A), the normalised visits of the mixture; ``pi`` (S, A), the Markov policy that has
+    these visits, uniform where there are none; ``objective``; ``gap`` and ``upper``, the least upper bound met on the
+    maximum, of which ``objective + gap`` is one, up to rounding. ``history``, in nats: ``t``, ``objective`` and
+    ``gap`` after t rounds.
 
     Raises
     ------
@@ -86,7 +86,9 @@ def smoothed_entropy(d: Any, sigma: float) -> float:
     return float(-(x * np.log(np.where(x > 0, x + sigma, 1.0))).sum())
 
 
-def _gap(b: Backups, d: np.ndarray, act: np.ndarray, sigma: float, of: str) -> tuple[float, float, np.ndarray, np.ndarray]:
+def _gap(
+    b: Backups, d: np.ndarray, act: np.ndarray, sigma: float, of: str
+) -> tuple[float, float, np.ndarray, np.ndarray]:
     """The objective at d, its duality gap, and the policy and the visits of the best answer, found from the policy ``act``."""
     x = d if of == "pairs" else np.broadcast_to(d.sum(axis=1, keepdims=True), d.shape)
     slope = -np.log(x + sigma) - x / (x + sigma)

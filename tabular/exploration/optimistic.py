@@ -1,10 +1,10 @@
 # mypy: allow-untyped-defs
 r"""Optimistic planning with any width: :math:`Q_h = \min\{H - h,\, r + \overline{P V_{h+1}}\}`, greedy; H - h for pairs unseen.
 
-The bar is the width's bound for the logarithm ``L = log(2 S A H K / delta)``, counts pooled over steps, rewards known in [0, 1], h
-counted from 0. Widths for all V at once (``Weissman``, ``KullbackLeibler``) make the values upper bounds of V* with probability
-``1 - delta``, and so does ``Hoeffding``, which needs to hold for V* alone: what is greater has a greater mean. ``Bernstein`` takes the
-variance of V, not of V*, and has no such proof here.
+The bar is the width's bound for the logarithm ``L = log(2 S A H K / delta)``, counts pooled over steps, rewards known
+in [0, 1], h counted from 0. Widths for all V at once (``Weissman``, ``KullbackLeibler``) make the values upper bounds
+of V* with probability ``1 - delta``, and so does ``Hoeffding``, which needs to hold for V* alone: what is greater has
+a greater mean. ``Bernstein`` takes the variance of V, not of V*, and has no such proof here.
 """
 
 from __future__ import annotations
@@ -68,6 +68,4 @@ def _report(learner, world, counts, own, policy, out):
     out[0] = at_start(world, own.V[0])
 
 
-register_learner(
-    OptimisticPlanning, plan=_plan, report=_report, workspace=_memory, quantities=("upper",), check=_check
-)
+register_learner(OptimisticPlanning, plan=_plan, report=_report, workspace=_memory, quantities=("upper",), check=_check)

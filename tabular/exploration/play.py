@@ -209,7 +209,8 @@ def world_of(model: Any, learner: Any, K: int, rewards: str = "mean") -> kernels
         raise ValueError(f"{who} pools its counts over steps: the stages of the model must agree")
     if kind.check is not None:
         kind.check(learner, model)
-    return build_world(model, K, rewards, kind.per_step)
+    world = build_world(model, K, rewards, kind.per_step)
+    return world if kind.prepare is None else kind.prepare(learner, world, model)
 
 
 def build_world(model: FiniteHorizonMDP, K: int, rewards: str, per_step: bool) -> kernels.World:

@@ -1,10 +1,10 @@
 # mypy: allow-untyped-defs
 r"""PSRL: play the optimal policy of a model drawn from the posterior, for one episode (Osband, Russo and Van Roy 2013).
 
-Each row has the prior Dirichlet(prior/S, ..., prior/S) over all S successors, and counts pooled over steps are added to it.
-Rewards are known, or (``known_rewards=False``) have a normal-gamma prior with mean 1, pseudo-count 1, shape 1 and rate 1: the
-precision is a Gamma(1, 1), the mean given it normal around 1 with that precision; the means drawn are not clipped. What is drawn for a
-row in episode k is the stream ``(key, k, 1 + row)``.
+Each row has the prior Dirichlet(prior/S, ..., prior/S) over all S successors, and counts pooled over steps are added
+to it. Rewards are known, or (``known_rewards=False``) have a normal-gamma prior with mean 1, pseudo-count 1, shape 1
+and rate 1: the precision is a Gamma(1, 1), the mean given it normal around 1 with that precision; the means drawn are
+not clipped. What is drawn for a row in episode k is the stream ``(key, k, 1 + row)``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from tabular.finite_horizon import FiniteHorizonMDP
 
 
 class PSRL(NamedTuple):
-    """``prior`` is the mass of the Dirichlet prior of a row. Quantities: ``imagined``, the value of the policy in the model drawn, and
-    ``imagined_regret``, the sum of its differences to the true values, whose mean is that of the regret if the prior is right.
+    """``prior`` is the mass of the Dirichlet prior of a row. Quantities: ``imagined``, the value of the policy in the
+    model drawn, and ``imagined_regret``, the sum of its differences to the true values, whose mean is that of the
+    regret if the prior is right.
     """
 
     prior: float = 1.0

@@ -24,7 +24,8 @@ from tabular.finite_horizon import FiniteHorizonMDP
 
 
 class UCB_H(NamedTuple):
-    r""":math:`b_t = c \sqrt{H^3 \iota / t}`. The theory wants an absolute constant c (4 suffices for its lemmas); experiments take less.
+    r""":math:`b_t = c \sqrt{H^3 \iota / t}`. The theory wants an absolute constant c (4 suffices for its lemmas);
+    experiments take less.
 
     ``averaging`` takes :math:`\alpha_t = 1/t` instead, for comparison. Quantity: ``upper``, the value that it believes in.
     """
@@ -39,7 +40,8 @@ class UCB_B(NamedTuple):
 
     .. math:: \beta_t = \min\{c_1 (\sqrt{H (W_t + H) \iota / t} + \sqrt{H^7 S A}\, \iota / t),\; c_2 \sqrt{H^3 \iota / t}\},
 
-    W_t the empirical variance of the values of the next states. Recalled, not seen: so much is marked on the card. Quantity: ``upper``.
+    W_t the empirical variance of the values of the next states. Recalled, not seen: so much is marked on the card.
+    Quantity: ``upper``.
     """
 
     p: float = 0.1

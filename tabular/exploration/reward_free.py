@@ -1,10 +1,12 @@
 # mypy: allow-untyped-defs
 r"""Reward-free exploration: RF-UCRL (Kaufmann et al. 2021) and RF-Express (Menard et al. 2021).
 
-They explore without a reward until, for every reward in [0, 1], the best policy of the empirical model is epsilon-optimal with
-probability 1 - delta. Both play greedily in a bound on the error of all values, from :math:`W_{H+1} = 0`, with counts n for each step:
+They explore without a reward until, for every reward in [0, 1], the best policy of the empirical model is
+epsilon-optimal with probability 1 - delta. Both play greedily in a bound on the error of all values, from
+:math:`W_{H+1} = 0`, with counts n for each step:
 
-.. math:: W_h = \min\{H,\; b(n) + \kappa \textstyle\sum_{s'} \hat P_h(s') \max_{a'} W_{h+1}(s', a')\}, \qquad W_h = H \text{ where } n = 0.
+.. math:: W_h = \min\{H,\; b(n) + \kappa \textstyle\sum_{s'} \hat P_h(s') \max_{a'} W_{h+1}(s', a')\}, \qquad W_h = H
+\text{ where } n = 0.
 
 Equal actions: the pair visited least. Rewards of the model are ignored, and the regret of a run means nothing.
 """
@@ -28,8 +30,8 @@ class RF_Express(NamedTuple):
     r""":math:`b = 15 H^2 \beta(n)/n`, :math:`\kappa = 1 + 1/H`, :math:`\beta(n) = \log(3SAH/\delta) + S \log(8e(n+1))`; stops when
     :math:`3e\sqrt{w} + w \le \varepsilon/2`, w the mean of :math:`\max_a W_1` over the start.
 
-    ``epsilon = 0`` never stops. ``bonus_scale`` multiplies b; only 1 is covered by the theorem. Quantities: ``width``, that is w, and
-    ``error``, what is compared with epsilon / 2.
+    ``epsilon = 0`` never stops. ``bonus_scale`` multiplies b; only 1 is covered by the theorem. Quantities:
+    ``width``, that is w, and ``error``, what is compared with epsilon / 2.
     """
 
     epsilon: float = 0.0
@@ -38,8 +40,8 @@ class RF_Express(NamedTuple):
 
 
 class RF_UCRL(NamedTuple):
-    r""":math:`b = H \sqrt{2\beta(n)/n}`, :math:`\kappa = 1`, :math:`\beta(n) = \log(2SAH/\delta) + (S-1)\log(e(1 + n/(S-1)))`; stops when
-    :math:`w \le \varepsilon/2`. Else as RF_Express.
+    r""":math:`b = H \sqrt{2\beta(n)/n}`, :math:`\kappa = 1`, :math:`\beta(n) = \log(2SAH/\delta) + (S-1)\log(e(1 +
+    n/(S-1)))`; stops when :math:`w \le \varepsilon/2`. Else as RF_Express.
     """
 
     epsilon: float = 0.0

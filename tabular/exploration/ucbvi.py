@@ -26,8 +26,9 @@ from tabular.finite_horizon import FiniteHorizonMDP
 class UCBVI_CH(NamedTuple):
     r"""UCBVI with the bonus of Chernoff and Hoeffding, :math:`b = 7 H L / \sqrt N`, times ``bonus_scale``.
 
-    Only ``bonus_scale = 1`` is covered by the theorem, with probability 1 - delta: regret :math:`\le 20 H^{3/2} L' \sqrt{SAK} + 250 H^2
-    S^2 A L'^2`, :math:`L' = \log(5 H S A T/\delta)`. Quantity: ``upper``, the value that it believes in.
+    Only ``bonus_scale = 1`` is covered by the theorem, with probability 1 - delta: regret :math:`\le 20 H^{3/2} L'
+    \sqrt{SAK} + 250 H^2 S^2 A L'^2`, :math:`L' = \log(5 H S A T/\delta)`. Quantity: ``upper``, the value that it
+    believes in.
     """
 
     delta: float = 0.1

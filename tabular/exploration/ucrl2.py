@@ -5,9 +5,10 @@ Epoch k begins at step t_k (from 1) with the counts N of the epochs before. Exte
 .. math:: |\tilde r - \hat r| \le \sqrt{\frac{7 \log(2SAt_k/\delta)}{2\max\{1,N\}}}, \qquad
     \|\tilde p - \hat p\|_1 \le \sqrt{\frac{14 S \log(2At_k/\delta)}{\max\{1,N\}}},
 
-until the changes of its values differ by less than :math:`1/\sqrt{t_k}`; its greedy policy is played until the count of some pair in the
-epoch reaches max(1, N). Other widths that hold for all values at once (``KullbackLeibler``, ``Weissman``) may take the place of
-``Jaksch``. Optimistic rewards are capped at 1. Equal actions: the pair visited least.
+until the changes of its values differ by less than :math:`1/\sqrt{t_k}`; its greedy policy is played until the count
+of some pair in the epoch reaches max(1, N). Other widths that hold for all values at once (``KullbackLeibler``,
+``Weissman``) may take the place of ``Jaksch``. Optimistic rewards are capped at 1. Equal actions: the pair visited
+least.
 """
 
 from __future__ import annotations
@@ -59,17 +60,19 @@ def ucrl2(
 
     Returns
     -------
-    Run with ``history``: ``step`` (n,), and (seeds, n): ``regret``, :math:`t\rho^* - \sum r`, and ``gain_regret``, the sum over steps of
-    :math:`\rho^*` minus the exact gain of the policy played (from the state in which its epoch began), which has no sampling noise.
-    ``result``: ``visits`` (seeds, S, A), ``epochs`` (seeds,). ``info``: ``gain``, the optimal :math:`\rho^*` from the start;
-    ``diaries``, for each seed the epochs: ``act`` (n, S), ``start``, ``state``, the optimistic ``gain`` and the ``span`` of the
-    optimistic values (n,); ``gains``, for each seed the exact gains of the policies (n,).
+    Run with ``history``: ``step`` (n,), and (seeds, n): ``regret``, :math:`t\rho^* - \sum r`, and ``gain_regret``,
+    the sum over steps of :math:`\rho^*` minus the exact gain of the policy played (from the state in which its epoch
+    began), which has no sampling noise. ``result``: ``visits`` (seeds, S, A), ``epochs`` (seeds,). ``info``:
+    ``gain``, the optimal :math:`\rho^*` from the start; ``diaries``, for each seed the epochs: ``act`` (n, S),
+    ``start``, ``state``, the optimistic ``gain`` and the ``span`` of the optimistic values (n,); ``gains``, for each
+    seed the exact gains of the policies (n,).
 
     Raises
     ------
     NotConverged where extended value iteration takes more than 10^6 iterations; TypeError, ValueError (ModelError).
 
-    Cost: an iteration of extended value iteration is O(nnz) to O(nnz m) for rows of m successors; a linear system for each new policy.
+    Cost: an iteration of extended value iteration is O(nnz) to O(nnz m) for rows of m successors; a linear system for
+    each new policy.
     """
     border.expect(mdp, "ucrl2", "MDP")
     border.count(T, "T")

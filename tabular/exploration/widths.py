@@ -20,8 +20,9 @@ class Hoeffding(NamedTuple):
 
 
 class Bernstein(NamedTuple):
-    r""":math:`\hat P V + \sqrt{2 L \hat\sigma^2 / n} + 7 L\, \mathrm{span} / (3 (n - 1))`, the variance that of a sample: for one V, with
-    probability :math:`1 - 2 e^{-L}` (Maurer and Pontil 2009, Theorem 4); nothing is said before the second draw.
+    r""":math:`\hat P V + \sqrt{2 L \hat\sigma^2 / n} + 7 L\, \mathrm{span} / (3 (n - 1))`, the variance that of a
+    sample: for one V, with probability :math:`1 - 2 e^{-L}` (Maurer and Pontil 2009, Theorem 4); nothing is said
+    before the second draw.
     """
 
     scale: float = 1.0
@@ -42,10 +43,11 @@ class Jaksch(NamedTuple):
 
 
 class KullbackLeibler(NamedTuple):
-    r"""The largest mean over :math:`n\, \mathrm{KL}(\hat p \| q) \le L + (S-1) \log(e (1 + n / (S-1)))`: for all V and all n at once, with
-    probability :math:`1 - e^{-L}` (Jonsson et al. 2020, Proposition 1).
+    r"""The largest mean over :math:`n\, \mathrm{KL}(\hat p \| q) \le L + (S-1) \log(e (1 + n / (S-1)))`: for all V
+    and all n at once, with probability :math:`1 - e^{-L}` (Jonsson et al. 2020, Proposition 1).
 
-    Computed by its dual, :math:`\min_{\nu \ge \max V} \nu - \exp(E_{\hat p} \log(\nu - V) - c)`, of which any :math:`\nu` gives a bound.
+    Computed by its dual, :math:`\min_{\nu \ge \max V} \nu - \exp(E_{\hat p} \log(\nu - V) - c)`, of which any
+    :math:`\nu` gives a bound.
     """
 
     scale: float = 1.0
