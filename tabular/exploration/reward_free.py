@@ -6,7 +6,7 @@ epsilon-optimal with probability 1 - delta. Both play greedily in a bound on the
 :math:`W_{H+1} = 0`, with counts n for each step:
 
 .. math:: W_h = \min\{H,\; b(n) + \kappa \textstyle\sum_{s'} \hat P_h(s') \max_{a'} W_{h+1}(s', a')\}, \qquad W_h = H
-\text{ where } n = 0.
+    \text{ where } n = 0.
 
 Equal actions: the pair visited least. Rewards of the model are ignored, and the regret of a run means nothing.
 """

@@ -2,7 +2,7 @@
 r"""Optimistic planning for the entropy-regularised objective: soft backups of an optimistic model, softmax policies.
 
 .. math:: Q_h = \min\{r + \overline{P V_{h+1}},\, M_h\}, \quad V_h = \tau \log \textstyle\sum_a e^{Q_h/\tau}, \quad
-\pi_h = e^{(Q_h - V_h)/\tau},
+    \pi_h = e^{(Q_h - V_h)/\tau},
 
 :math:`M_h = 1 + (H - h - 1)(1 + \tau \log A)` the most that is left (rewards known in [0, 1], h from 0), and Q = M_h
 for pairs unseen. The bar is a width's bound, as in ``OptimisticPlanning``. Values and regret are those of the
