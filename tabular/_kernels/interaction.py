@@ -253,10 +253,39 @@ def estimated(world, counts, row, V):
 @kernel
 def evaluate_fixed(learner, world, policy, stages):
     for h in range(stages - 1, -1, -1):
-        V = policy.V[h + 1]
+        first = h * world.stride
+        follow(
+            world.indptr,
+            world.indices,
+            world.mass,
+            world.R,
+            first,
+            world.A,
+            policy.act[h],
+            policy.V[h + 1],
+            policy.V[h],
+        )
         for s in range(world.S):
-            row = h * world.stride + s * world.A + policy.act[h, s]
-            policy.V[h, s] = world.R[row] + expected(world, row, V) + payoff(learner, world, policy, h, s)
+            policy.V[h, s] += payoff(learner, world, policy, h, s)
+
+
+@kernel
+def follow(indptr, indices, mass, R, first, A, act, V, out):
+    """out[s] = the reward of the action of s and the mean of V behind it; rows of a stage begin at `first`.
+
+    Arrays one by one, not in tuples: in inner loops, which branch, Numba counts the references to a tuple's arrays.
+    """
+    for s in range(out.size):
+        row = first + s * A + act[s]
+        start, stop = indptr[row], indptr[row + 1]
+        total = R[row]
+        if stop - start == V.size:  # every state, in order
+            for t in range(V.size):
+                total += mass[start + t] * V[t]
+        else:
+            for i in range(start, stop):
+                total += mass[i] * V[indices[i]]
+        out[s] = total
 
 
 @kernel

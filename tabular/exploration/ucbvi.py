@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tabular import _border as border
-from tabular._kernels.interaction import World, at_start, estimated
+from tabular._jit import kernel
+from tabular._kernels.interaction import World, at_start
 from tabular._kernels.optimism import greedy
 from tabular.exploration.learners import greedy_start, probability, register_learner, unit_rewards
 from tabular.finite_horizon import FiniteHorizonMDP
@@ -88,15 +89,27 @@ def _check(learner: Any, model: FiniteHorizonMDP) -> None:
     unit_rewards(model, "UCBVI")
 
 
+@kernel
+def _lower_hoeffding(indptr, indices, seen, share, best, V, Q):
+    """Q[row] = min(Q[row], best[row] + the empirical mean of V); values are not negative, so else nothing can fall."""
+    for row in range(Q.size):
+        if best[row] < Q[row]:
+            start, stop = indptr[row], indptr[row + 1]
+            total = 0.0
+            if stop - start == V.size:  # every state, in order
+                for t in range(V.size):
+                    total += seen[start + t] * V[t]
+            else:
+                for i in range(start, stop):
+                    total += seen[i] * V[indices[i]]
+            Q[row] = min(Q[row], best[row] + total * share[row])
+
+
 def _plan_hoeffding(learner, world, counts, own, policy, key, k):
     stages = 0
     for h in range(world.H - 1, -1, -1):
-        V = own.V[h + 1]
+        _lower_hoeffding(world.indptr, world.indices, counts.seen, counts.share, own.best, own.V[h + 1], own.Q[h])
         for s in range(world.S):
-            for row in range(s * world.A, (s + 1) * world.A):
-                if own.best[row] < own.Q[h, row]:  # values are not negative: else nothing can fall
-                    q = own.best[row] + estimated(world, counts, row, V)
-                    own.Q[h, row] = min(own.Q[h, row], q)
             own.V[h, s], changed = greedy(world, counts, own.Q, h, s, policy)
             if changed:
                 stages = max(stages, h + 1)
@@ -108,25 +121,40 @@ def _observe_hoeffding(learner, world, counts, own, policy, k, h, s, a, r, t):
     own.best[row] = world.R[row] + learner.bonus_scale * 7.0 * world.H * own.L / sqrt(counts.visits[row])
 
 
+@kernel
+def _lower_bernstein(indptr, indices, seen, share, R, L, c, H, V, far, Q):
+    """The same with the bonus of Bernstein and Freedman, which is at least its second term."""
+    for row in range(Q.size):
+        part = share[row]
+        least = R[row] + c * 14.0 / 3.0 * H * L * part
+        if part > 0.0 and least < Q[row]:
+            start, stop = indptr[row], indptr[row + 1]
+            mean, square, distant = 0.0, 0.0, 0.0
+            if stop - start == V.size:
+                for t in range(V.size):
+                    n = seen[start + t]
+                    mean += n * V[t]
+                    square += n * V[t] * V[t]
+                    distant += n * far[t]
+            else:
+                for i in range(start, stop):
+                    t, n = indices[i], seen[i]
+                    mean += n * V[t]
+                    square += n * V[t] * V[t]
+                    distant += n * far[t]
+            mean *= part
+            variance = max(0.0, square * part - mean * mean)
+            wide = sqrt(8.0 * L * variance * part) + sqrt(8.0 * part * part * distant)
+            Q[row] = min(Q[row], least + mean + c * wide)
+
+
 def _plan_bernstein(learner, world, counts, own, policy, key, k):
-    stages, L, c = 0, own.L, learner.bonus_scale
+    stages, L, c, H = 0, own.L, float(learner.bonus_scale), float(world.H)
     for h in range(world.H - 1, -1, -1):
-        V, far = own.V[h + 1], own.far[h + 1]
+        _lower_bernstein(
+            world.indptr, world.indices, counts.seen, counts.share, world.R, L, c, H, own.V[h + 1], own.far[h + 1], own.Q[h]
+        )  # fmt: skip
         for s in range(world.S):
-            for row in range(s * world.A, (s + 1) * world.A):
-                share, q = counts.share[row], own.Q[h, row]
-                least = world.R[row] + c * 14.0 / 3.0 * world.H * L * share
-                if share > 0.0 and least < q:
-                    mean, square, distant = 0.0, 0.0, 0.0
-                    for i in range(world.indptr[row], world.indptr[row + 1]):
-                        t, n = world.indices[i], counts.seen[i]
-                        mean += n * V[t]
-                        square += n * V[t] * V[t]
-                        distant += n * far[t]
-                    mean *= share
-                    variance = max(0.0, square * share - mean * mean)
-                    wide = sqrt(8.0 * L * variance * share) + sqrt(8.0 * share * share * distant)
-                    own.Q[h, row] = min(q, least + mean + c * wide)
             own.V[h, s], changed = greedy(world, counts, own.Q, h, s, policy)
             if changed:
                 stages = max(stages, h + 1)

@@ -200,10 +200,10 @@ def test_two_state_gadget() -> None:
     ids=range(15),
 )
 def test_bad_parameters_are_refused(call: Any) -> None:
-    with pytest.raises(ModelError, match="expected|actions are|an action"):
+    with pytest.raises(ModelError, match=r"expected|actions are"):
         call()
 
 
 def test_sizes_are_integers() -> None:
-    with pytest.raises(TypeError, match="S is 2.5"):
+    with pytest.raises(TypeError, match=r"S is 2\.5"):
         river_swims(2.5)  # type: ignore[arg-type]
