@@ -8,7 +8,7 @@ the same on any number of threads, for any learner, whatever it was asked before
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -97,12 +97,16 @@ class Play:
             raise ValueError(f"n is {n}: {left} episodes are left of K = {self.world.K}")
         if self.stopped or n == 0:
             return 0
+        before, self.episode = self.episode, self._run(int(n))
+        return self.episode - before
+
+    def _run(self, n: int) -> int:
+        """The episode before which it came to an end."""
         last = kernels.episodes(
             self.learner, self.world, self.counts, self.own, self.policy, self._key, self.book, self.episode,
-            self.episode + int(n),
+            self.episode + n,
         )  # fmt: skip
-        played, self.episode = int(last) - self.episode, int(last)
-        return played
+        return int(last)
 
     @property
     def stopped(self) -> bool:
@@ -173,18 +177,15 @@ def interact(
     first._begin(learner, world, names[0], marks)
     kept = _kept(first, keep)
 
-    def play(seed: int) -> tuple[Any, ...]:
-        one = first if seed == names[0] else object.__new__(Play)
-        if one is not first:
-            one._begin(learner, world, seed, marks)
-        one.advance()
-        arrays = [np.array(_lookup(one, name)) for name in kept]
-        return one.book, one.counts.visits, one.episode, arrays
+    first._run(0)  # compiled once, before threads ask for it
 
-    rows = [play(names[0])]  # alone, so that the loop is compiled once
-    if len(names) > 1:
-        with ThreadPoolExecutor(min(len(names) - 1, threads or os.cpu_count() or 1)) as pool:
-            rows += pool.map(play, names[1:])
+    def play(seed: int) -> tuple[Any, ...]:
+        one = object.__new__(Play)
+        one._begin(learner, world, seed, marks)
+        one.advance()
+        return one.book, one.counts.visits, one.episode, [np.array(_lookup(one, name)) for name in kept]
+
+    rows = over_seeds(play, names, threads)
     curves = np.stack([row[0].curve for row in rows])
     history: dict[str, np.ndarray] = {"episode": marks}
     history |= {name: curves[:, :, i] for i, name in enumerate((*COLUMNS, *kind.quantities)) if i}
@@ -261,6 +262,15 @@ def _tables(indptr: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarra
     tail, chance, alias = np.empty(n), np.empty(n), np.empty(n, dtype=np.int32)
     sampling.alias_tables(indptr.astype(np.int64), mass, tail, chance, alias, np.empty(n, dtype=np.int64))
     return chance, alias
+
+
+def over_seeds(play: Callable[[int], Any], names: list[int], threads: int | None) -> list[Any]:
+    """What ``play`` gives for each seed, in their order; compiled loops run beside each other."""
+    many = min(len(names), threads or os.cpu_count() or 1)
+    if many == 1:
+        return [play(seed) for seed in names]
+    with ThreadPoolExecutor(many) as pool:
+        return list(pool.map(play, names))
 
 
 def seed_list(seeds: Any) -> list[int]:

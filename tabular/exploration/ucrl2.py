@@ -13,9 +13,7 @@ least.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,7 @@ from tabular._kernels import epochs as kernels
 from tabular._kernels.interaction import Counts, World
 from tabular.errors import NotConverged
 from tabular.exploration.learners import probability, unit_rewards
-from tabular.exploration.play import POINTS, build_world, episodic, seed_list
+from tabular.exploration.play import POINTS, build_world, episodic, over_seeds, seed_list
 from tabular.exploration.widths import Jaksch, check_width
 from tabular.mdp import MDP
 from tabular.planning.average_reward import average_reward, evaluate_average
@@ -95,10 +93,8 @@ def ucrl2(
     def play(seed: int) -> tuple[Any, ...]:
         return _play(world, width, known_rewards, delta, seed, start, T, marks)
 
-    rows = [play(names[0])]
-    if len(names) > 1:
-        with ThreadPoolExecutor(min(len(names) - 1, threads or os.cpu_count() or 1)) as pool:
-            rows += pool.map(play, names[1:])
+    _play(world, width, known_rewards, delta, names[0], start, 0, marks)  # compiled once, before threads ask for it
+    rows = over_seeds(play, names, threads)
     gains = [_gains(mdp, diary) for _, diary, _ in rows]
     history = {
         "step": marks,
