@@ -54,7 +54,7 @@ def listing(keys: Sequence[str]) -> None:
     for paper in papers:
         n = registry.coverage([paper])
         table.add_row(
-            str(paper.number),
+            paper.label,
             paper.key,
             paper.room,
             *(str(n[s]) for s in registry.STATES[1::-1] + registry.STATES[2:]),
@@ -81,7 +81,7 @@ def markdown(keys: Sequence[str] = ()) -> str:
         found = registry.counts(paper)
         if found["checked"] or found["not_checked"]:
             numbers = (found[x] for x in ("card", "checked", "holds", "tight", "refuted", "not_checked", "pending"))
-            lines.append(f"| {paper.number} | {paper.short} `{paper.key}` | {' | '.join(map(str, numbers))} |")
+            lines.append(f"| {paper.label} | {paper.short} `{paper.key}` | {' | '.join(map(str, numbers))} |")
     return "\n".join(lines)
 
 

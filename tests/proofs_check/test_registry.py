@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from proofs_check import registry
-from proofs_check.registry import ClaimEntry, Paper, RegistryError, bibtex_keys, coverage, load
+from proofs_check.registry import BASELINES, ClaimEntry, Paper, RegistryError, bibtex_keys, coverage, load
 
 PAPER = {
     "number": "7",
@@ -51,7 +51,10 @@ def papers() -> list[Paper]:
 
 
 def test_numbers_are_complete_and_in_order(papers: list[Paper]) -> None:
-    assert [paper.number for paper in papers] == list(range(120))
+    numbers = [paper.number for paper in papers]
+    assert numbers[:120] == list(range(120))
+    assert numbers[120:] == list(range(BASELINES + 1, BASELINES + 1 + len(numbers) - 120))
+    assert [paper.label for paper in papers[119:121]] == ["119", "B1"][: len(papers) - 119]
     assert papers[0].key == registry.FOUNDATIONS
 
 
