@@ -34,6 +34,8 @@ from tabular.regularizers import Hard
 STATES = 1500  # direct solves beyond this take seconds; iterative ones take over
 ENTRIES = 10_000_000  # transitions beyond which a residual in doubled precision takes more than a second
 ROUNDS = 100
+FACTORISED = 600
+"""States beyond which sparse systems are factorised as such: below, an inverse costs less than importing what does that."""
 
 
 class Residual:
@@ -127,7 +129,7 @@ def solver(model: Doubled, policy: np.ndarray) -> Callable[[np.ndarray], np.ndar
         policy[np.arange(S), index] = 1.0
     end = (policy * mdp.end).sum(axis=1)
     try:
-        if mdp.is_sparse and S > SUMS_ONLY:
+        if mdp.is_sparse and S > FACTORISED:
             from scipy.sparse import csr_matrix
 
             owner = np.repeat(np.arange(S * A), np.diff(mdp.P.indptr))

@@ -8,19 +8,19 @@ cache of one core, and bounded by MacQueen's bracket (Porteus 1971 for its masse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tabular import _border as border
-from tabular._jit import threads as allowed
 from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
-from tabular.batch import MDPBatch
 from tabular.certificates.doubled import up
 from tabular.errors import ModelError, NotConverged
 from tabular.planning._finish import TOL, check_options
-from tabular.reference import EnclosureOps, operators
 from tabular.regularizers import BUILT_IN, Hard, Shannon, Tsallis, checked
+
+if TYPE_CHECKING:
+    from tabular.batch import MDPBatch
 
 BLOCKS = 16
 """Pieces that the members are dealt to: more than threads, so that none waits long."""
@@ -97,6 +97,7 @@ def solve_batch(
     Q, pi, log_pi = (np.empty((B, S, A)) for _ in range(3))
     low, high, least, most, off = (np.empty(B) for _ in range(5))
     steps = np.zeros(B, dtype=np.int64)
+    from tabular._jit import threads as allowed
     from tabular._kernels import batch_newton
 
     work, x = np.empty((min(BLOCKS, B), S, S)), np.empty((min(BLOCKS, B), S))
@@ -144,6 +145,8 @@ def _bounds(
     elif isinstance(reg, Tsallis) and np.ndim(reg.tau) == 0 and np.ndim(reg.q) == 0 and reg.q != 1:
         wide = r + tsallis_error(n, reg.q, reg.tau, np.abs(TV).max(axis=1))
     else:
+        from tabular.reference import EnclosureOps, operators
+
         ops = EnclosureOps(batch.B)
         model = ops.model(batch)
         lo, hi = ops.bounds(operators.residual(ops, model, ops.array(V, 1), reg))

@@ -21,6 +21,9 @@ from tabular.planning._total import TotalReward, regularised_start
 from tabular.planning._total_solve import solve_total
 from tabular.solution import Solution
 
+MOST_BACKUPS, STAYS = 100, 8
+"""Backups before the first policy, and for how many of them its actions stay where it is taken for found."""
+
 
 def policy_iteration(
     mdp: MDP,
@@ -45,7 +48,8 @@ def policy_iteration(
     b = Backups(mdp, regularizer, threads=threads)
     V = start(b, V0, pi0)
     if mdp.gamma < 1.0:
-        solution = finish(b, _discounted(b, zeros(b, V), tol, max_iter), "policy iteration", tol, why=why)
+        W = warmed(b) if V is None and b.hard else zeros(b, V)
+        solution = finish(b, _discounted(b, W, tol, max_iter), "policy iteration", tol, why=why)
     else:
 
         def loop(inner: Backups, W: np.ndarray | None, view: TotalReward, target: float) -> Iterate:
@@ -56,6 +60,20 @@ def policy_iteration(
 
         solution = solve_total(b, loop, V, "policy iteration", tol, why)
     return delivered(solution, throw, tol)
+
+
+def warmed(b: Backups) -> np.ndarray:
+    """Values after as many backups as cost no more than one linear system, or until their actions have stayed for a while."""
+    P = b.mdp.P
+    V, actions, same = np.zeros(b.S), np.zeros(0), 0
+    work = (len(P.data) if b.mdp.is_sparse else P.size) + b.S * b.A
+    for _ in range(min(MOST_BACKUPS, b.S**3 // (3 * work))):
+        Q = b.q(V)
+        V, before, actions = Q.max(axis=1), actions, Q.argmax(axis=1)
+        same = same + 1 if np.array_equal(actions, before) else 0
+        if same == STAYS:
+            break
+    return V
 
 
 def _discounted(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
