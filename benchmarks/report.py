@@ -15,6 +15,10 @@ from typing import Any, NamedTuple
 from benchmarks.race import Record
 
 
+AGREED = 1e-8
+"""Answers that are the same to this need no further look."""
+
+
 class Result(NamedTuple):
     """A workload that has been run: its records, and the bytes of its model (0: a workload of whole processes)."""
 
@@ -50,7 +54,8 @@ def _facts(result: Result) -> list[str]:
     facts = ", ".join(f"{k}={v}" for k, v in result.facts.items() if k not in ("kind", "tolerance") and v is not None)
     bound = "exact" if result.oracle_bound == 0 else f"certified to {result.oracle_bound:.1e}"
     weight = f" The model has {result.nbytes / 1e6:.1f} MB." if result.nbytes else ""
-    return [f"Data: {facts}. Errors are against an answer {bound}.{weight}"]
+    known = "Nobody knows the answer." if math.isnan(result.oracle_bound) else f"Errors are against an answer {bound}."
+    return [f"Data: {facts}. {known}{agreement(result.records)}{weight}"]
 
 
 HEAD = (
@@ -58,7 +63,7 @@ HEAD = (
     "median",
     "ratio (min ... max)",
     "first run",
-    "CPU",
+    "CPU (ratio)",
     "error of V",
     "peak above model",
     "bandwidth",
@@ -76,7 +81,7 @@ def _table(result: Result, bandwidth: Mapping[str, float]) -> list[str]:
             duration(r.median),
             ratio(r.ratios),
             duration(r.first),
-            duration(statistics.median(r.cpu)) if r.cpu else "",
+            processor(r, result.records[0]),
             error(r.error, result.tolerance),
             memory(r.peak, result.nbytes),
             fraction(r, result.nbytes, bandwidth),
@@ -100,6 +105,24 @@ def ratio(ratios: Sequence[float]) -> str:
     if not ratios:
         return ""
     return f"{statistics.median(ratios):.3g} ({min(ratios):.3g} ... {max(ratios):.3g})"
+
+
+def processor(record: Record, first: Record) -> str:
+    """Median CPU seconds of all threads, and over the first entry's: steadier than times where others use the machine."""
+    if not record.cpu:
+        return ""
+    own = statistics.median(record.cpu)
+    base = statistics.median(first.cpu) if first.cpu else 0.0
+    return duration(own) + (f" ({own / base:.3g})" if base > 0 else "")
+
+
+def agreement(records: Sequence[Record]) -> str:
+    """How far apart the answers may be: the two largest errors together."""
+    errors = sorted(r.error for r in records if r.seconds and not math.isnan(r.error))
+    if len(errors) < 2:
+        return ""
+    apart = errors[-1] + errors[-2]
+    return f" All answers are the same to {apart:.1e}" + ("." if apart <= AGREED else ": see the errors.")
 
 
 def error(found: float, tolerance: float) -> str:

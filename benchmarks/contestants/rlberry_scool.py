@@ -47,6 +47,7 @@ def prepare(task: Task, options: dict[str, Any]) -> Ready:
 def _ucbvi(task: Task, name: str) -> Ready:
     """The agent on an environment that takes the next uniform of the table for each step; ``V`` is ``Q`` of the last policy."""
     import gymnasium
+    from rlberry.spaces import Discrete
     from rlberry_scool.agents.ucbvi import UCBVIAgent
 
     x, facts = task.arrays, task.facts
@@ -54,12 +55,13 @@ def _ucbvi(task: Task, name: str) -> Ready:
     cumulative = np.cumsum(x["P"], axis=-1)
 
     class Drawn(gymnasium.Env):
-        observation_space, action_space = gymnasium.spaces.Discrete(S), gymnasium.spaces.Discrete(A)
+        observation_space, action_space = Discrete(S), Discrete(A)
         reward_range = (0.0, 1.0)
-        episode, h, state = -1, 0, 0
+        episode, h, state = 0, 0, 0
 
         def reset(self, **_: Any) -> tuple[int, dict[str, Any]]:
-            self.episode, self.h, self.state = self.episode + 1, 0, 0
+            self.episode += self.h > 0  # the agent resets once more before it starts
+            self.h, self.state = 0, 0
             return 0, {}
 
         def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
