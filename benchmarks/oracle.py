@@ -192,7 +192,7 @@ class _Sparse:
             pick = csr_array((pi.ravel().astype(float), np.arange(S * A), np.arange(0, S * A + 1, A)), shape=(S, S * A))
             P_pi = pick @ rows
         matrix = csr_array(eye_array(S) - diags_array(np.full(S, self.gamma)) @ P_pi)
-        if S <= 5_000:
+        if S <= 500:  # random graphs fill their factors: beyond, sweeps of a Krylov method are far cheaper
             return np.asarray(spsolve(matrix.tocsc(), b))
         x, _ = bicgstab(matrix, b, rtol=1e-6, maxiter=5_000)  # the next residual judges what came out
         return np.asarray(x if np.isfinite(x).all() else b)

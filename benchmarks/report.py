@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from benchmarks.race import Record
 
-
 AGREED = 1e-8
 """Answers that are the same to this need no further look."""
 

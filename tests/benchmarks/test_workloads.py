@@ -18,8 +18,9 @@ from tabular.instances import gridworld
 TASKS = {
     "dense": lambda: workloads.dense(12, 3, 0.9, 1),
     "sparse": lambda: workloads.sparse(40, 3, 4, 0.9, 2),
-    "grid": lambda: workloads.grid(5, 0.9),
-    "terrain": lambda: workloads.grid(5, 0.9, seed=3),
+    "grid": lambda: workloads.grid(5, 0.9, "pairs", 3),
+    "goal": lambda: workloads.grid(5, 0.9, "goal", 3),
+    "terrain": lambda: workloads.grid(4, 0.9, "terrain", 3),
     "batch": lambda: workloads.batch(4, 5, 2, 0.9, 4),
     "horizon": lambda: workloads.horizon(6, 2, 7, 5),
     "exact": lambda: workloads.exact(5, 2, 8),
@@ -28,8 +29,9 @@ TASKS = {
 DIGESTS = {
     "dense": "65a1c31e3d45b513",
     "sparse": "b19c8cc36ee3c8f7",
-    "grid": "f1b454b14c8e1ba6",
-    "terrain": "da58a692ce497c07",
+    "grid": "87cef1ae96bb79df",
+    "goal": "adb20de3a9dd9449",
+    "terrain": "3969720aa11628b1",
     "batch": "ffd1abf8f605ef8e",
     "horizon": "dc4922ca9a80f653",
     "exact": "850e5a9a5c543bc2",
@@ -62,30 +64,39 @@ def model(task: Task) -> MDP:
 def test_rows_sum_to_exactly_one() -> None:
     for name in ("dense", "horizon", "batch", "ucbvi"):
         assert (TASKS[name]().arrays["P"].sum(axis=-1) == 1).all(), name
-    for name in ("sparse", "grid", "terrain"):
+    for name in ("sparse", "grid", "goal", "terrain"):
         assert not model(TASKS[name]()).has_end
         x = TASKS[name]().arrays
         assert (np.add.reduceat(x["data"], x["indptr"][:-1]) == 1).all(), name
 
 
-def test_the_grid_is_the_gridworld_of_the_instances() -> None:
+@pytest.mark.parametrize("n", [5, 6])
+def test_the_grid_is_the_gridworld_of_the_instances(n: int) -> None:
     """There the goal is no state, and entering it ends; here it is one, and absorbing."""
-    mine = model(workloads.grid(6, 0.9, slip=0.25))
-    theirs = gridworld("\n".join(["." * 6] * 5 + ["." * 5 + "G"]), gamma=0.9, slip=0.25)
-    assert (theirs.S, mine.S) == (35, 36)
-    assert np.array_equal(mine.to_dense().P[:35, :, :35], theirs.to_dense().P)
-    assert np.array_equal(mine.to_dense().P[:35, :, 35], theirs.end)
-    assert np.array_equal(mine.rewards[:35], theirs.rewards)
-    assert np.array_equal(mine.to_dense().P[35], np.tile(np.eye(36)[35], (4, 1)))
-    assert (mine.rewards[35] == 0).all()
+    mine = model(workloads.grid(n, 0.9, "goal", 3, slip=0.25))
+    cells = [["."] * n for _ in range(n)]
+    cells[n // 2][n // 2] = "G"
+    theirs = gridworld(["".join(row) for row in cells], gamma=0.9, slip=0.25)
+    goal = n // 2 * n + n // 2
+    free = [s for s in range(n * n) if s != goal]
+    P = mine.to_dense().P
+    assert np.array_equal(P[free][:, :, free], theirs.to_dense().P)
+    assert np.array_equal(P[free][:, :, goal], theirs.end)
+    assert np.array_equal(mine.rewards[free], theirs.rewards)
+    assert (P[goal, :, goal] == 1).all() and (mine.rewards[goal] == 0).all()
 
 
 def test_terrain_costs_something_everywhere_but_at_the_goal() -> None:
     R = TASKS["terrain"]().arrays["R"]
-    assert (R[-1] == 0).all() and (R[:-1] < 0).all() and (R >= -1).all()
+    assert (R[10] == 0).all() and (np.delete(R, 10, axis=0) < 0).all() and (R >= -1).all()
 
 
-@pytest.mark.parametrize("name", ["dense", "sparse", "grid", "terrain"])
+def test_another_reward_is_refused() -> None:
+    with pytest.raises(ValueError, match="reward is 'coins': expected pairs, goal or terrain"):
+        workloads.grid(3, 0.9, "coins", 1)
+
+
+@pytest.mark.parametrize("name", ["dense", "sparse", "grid", "goal", "terrain"])
 def test_the_oracle_is_the_exact_optimum(name: str) -> None:
     """From a start that is no answer at all: what it says rests on its own arithmetic."""
     task = TASKS[name]()
