@@ -67,12 +67,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     machine = report.machine(bandwidth.elsewhere(2 if options.quick else bandwidth.TRIES))
     results: list[report.Result] = []
     for name in wanted:
+        before = len(results)
         if name == "W7":
             results += processes.run(chosen, options)
         else:
             results.append(_workload(name, WORKLOADS[name], chosen, options))
         report.write(results, machine, options.out)  # what has been measured survives what comes
-        print(report.markdown(results[-1:], machine).split("\n\n", 1)[1])
+        print(report.markdown(results[before:], machine).split("\n\n", 1)[1])
     return int(any(r.status == "failed" for result in results for r in result.records))
 
 

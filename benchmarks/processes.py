@@ -39,11 +39,11 @@ def run(chosen: set[str], options: argparse.Namespace) -> list[Result]:
     """One result for each environment. Peers that have no script here read no Gymnasium tables, or are no faster ways to."""
     pythons: dict[str, Path | str] = {}
     for name in SCRIPTS:
-        if name in ("ours", "plain_numpy"):
+        if name == "ours":
             pythons[name] = Path(sys.executable)
-        elif name in chosen:
+        elif name in chosen or (name == "plain_numpy" and chosen):
             try:
-                pythons[name] = environments.make(name, options.cache)
+                pythons[name] = environments.make("numpy" if name == "plain_numpy" else name, options.cache)
             except environments.Unavailable as error:
                 pythons[name] = str(error)
     rounds = options.rounds or (QUICK if options.quick else ROUNDS)
