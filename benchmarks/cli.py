@@ -116,9 +116,9 @@ def _workload(name: str, workload: Workload, chosen: set[str], options: argparse
         limit=options.limit or workload.limit,
         say=lambda text: _say(f"{name}: {text}"),
     )
-    bound = answer(entries[0]).bound
+    bound, one = max(answer(e).bound for e in entries), not any("tau" in e.options for e in entries)
     title = workload.title + (", at a small size" if options.quick else "")
-    return report.Result(name, title, task.facts, task.nbytes, TOLERANCE, bound, records)
+    return report.Result(name, title, task.facts, task.nbytes, TOLERANCE, bound, records, one)
 
 
 def _start(task: Task, folder: Path, own: dict[str, object], scratch: Path) -> np.ndarray:

@@ -19,7 +19,10 @@ AGREED = 1e-8
 
 
 class Result(NamedTuple):
-    """A workload that has been run: its records, and the bytes of its model (0: a workload of whole processes)."""
+    """A workload that has been run: its records, and the bytes of its model (0: a workload of whole processes).
+
+    ``oracle_bound`` is the largest where entries have problems of their own; then ``one_answer`` is False.
+    """
 
     name: str
     title: str
@@ -28,6 +31,7 @@ class Result(NamedTuple):
     tolerance: float
     oracle_bound: float
     records: Sequence[Record]
+    one_answer: bool = True
 
 
 def markdown(results: Sequence[Result], machine: Mapping[str, Any]) -> str:
@@ -54,7 +58,7 @@ def _facts(result: Result) -> list[str]:
     bound = "exact" if result.oracle_bound == 0 else f"certified to {result.oracle_bound:.1e}"
     weight = f" The model has {result.nbytes / 1e6:.1f} MB." if result.nbytes else ""
     known = "Nobody knows the answer." if math.isnan(result.oracle_bound) else f"Errors are against an answer {bound}."
-    return [f"Data: {facts}. {known}{agreement(result.records)}{weight}"]
+    return [f"Data: {facts}. {known}{agreement(result.records) if result.one_answer else ''}{weight}"]
 
 
 HEAD = (

@@ -62,6 +62,10 @@ def test_a_row_has_medians_ratios_errors_memory_and_bandwidth() -> None:
     assert "certified to 1.0e-12." in text and "S=3" in text
 
 
+def test_entries_with_problems_of_their_own_are_not_said_to_agree() -> None:
+    assert "the same to" not in report.markdown([RESULT._replace(one_answer=False)], MACHINE)
+
+
 def test_an_exact_answer_is_called_that() -> None:
     assert report.error(0.0, 1e-6) == "0 (exact)" and report.error(np.nan, 1e-6) == ""
     assert "an answer exact" in report.markdown([RESULT._replace(oracle_bound=0.0)], MACHINE)
