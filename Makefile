@@ -11,7 +11,7 @@ CHECK   := "$(BIN)/proofs-check"
 KERNEL_TESTS ?= $(wildcard $(addprefix tests/tabular/,_kernels* reference test_*kernels*.py test_operators.py test_regularizers.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help verify verify-quick verify-thorough mutants calibration tightness test test-thorough lint coverage lock clean
+.PHONY: help verify verify-quick verify-thorough mutants calibration tightness bench test test-thorough lint coverage lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,10 @@ calibration: $(READY)  ## simulate 10,000 statements of each kind: how often ver
 
 tightness: $(READY)  ## attack every claim: how near its bound an instance comes
 	$(CHECK) attack --all --workers $(WORKERS) --table docs/tightness.md
+
+bench: $(READY)  ## the project beside its peers: tables, raw numbers and the plot in results/benchmarks; an hour or more
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks exponents
 
 test: lint coverage  ## lint, the kernels' tests with the JIT off, then all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
