@@ -1,11 +1,12 @@
 r"""Newton's method for the dual of the largest visitation entropy.
 
-The dual function is :math:`D(V) = \rho V_0 + \sum_h \log \sum e^{g_h}`, :math:`g_h = P_h V_{h+1} - V_h` over the pairs that can be met
-(``visitation.dual``); its minimum is the largest visitation entropy. With :math:`d_h` the softmax of :math:`g_h` its gradient in
-:math:`V_{h+1}` is what flows in less what flows out, :math:`P_h^\top d_h - E^\top d_{h+1}`. Adding a constant to a :math:`V_h` changes
-nothing; constants are chosen so that every sum is one. Then :math:`\rho V_0 + \sum_h (\sum e^{g_h} - 1)` has the same value, gradient and
-minimisers, and its Hessian :math:`\sum_h (P_h - E)^\top \mathrm{diag}(d_h) (P_h - E)` is block tridiagonal: a block for each step, of the
-states that can be met there. Steps are shortened until D falls. Where probabilities :math:`d_h` do not flow, the policy
+The dual function is :math:`D(V) = \rho V_0 + \sum_h \log \sum e^{g_h}`, :math:`g_h = P_h V_{h+1} - V_h` over the
+pairs that can be met (``visitation.dual``); its minimum is the largest visitation entropy. With :math:`d_h` the
+softmax of :math:`g_h` its gradient in :math:`V_{h+1}` is what flows in less what flows out, :math:`P_h^\top d_h -
+E^\top d_{h+1}`. Adding a constant to a :math:`V_h` changes nothing; constants are chosen so that every sum is one.
+Then :math:`\rho V_0 + \sum_h (\sum e^{g_h} - 1)` has the same value, gradient and minimisers, and its Hessian
+:math:`\sum_h (P_h - E)^\top \mathrm{diag}(d_h) (P_h - E)` is block tridiagonal: a block for each step, of the states
+that can be met there. Steps are shortened until D falls. Where probabilities :math:`d_h` do not flow, the policy
 :math:`\pi_h \propto d_h` does, so every iterate has a lower bound, too.
 
 Cost of an iteration: a Cholesky factor for each step, O(sum of n_h^3), memory O(sum of n_h^2).

@@ -121,5 +121,3 @@ def judged(status: Status, gap: float, tol: float) -> Status:
     if gap <= tol:
         return Status.CONVERGED
     return Status.ROUNDING_FLOOR if status is Status.CONVERGED else status
-
-

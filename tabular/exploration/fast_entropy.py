@@ -117,10 +117,10 @@ def maximum_pooled_entropy(
 def maximum_trajectory_entropy(fh: FiniteHorizonMDP, *, last: bool = False) -> EntropySolution:
     r"""The policy of largest trajectory entropy: soft backward induction at temperature 1, with transition entropies as rewards.
 
-    :math:`Q_h = \mathcal H(P_h) 1\{h < H-1\} + P_h V_{h+1}`, :math:`V_h = \log\sum_a e^{Q_h}`. ``last``: with the transition entropy of
-    the last step, as the authors' code has it: the entropy then is that of a trajectory with the state after it. ``values`` are
-    the :math:`V_h`; the gap is rounding alone. Raises ModelError and TypeError as ``maximum_visitation_entropy``. O(H nnz),
-    its certificate O(H S^2 A).
+    :math:`Q_h = \mathcal H(P_h) 1\{h < H-1\} + P_h V_{h+1}`, :math:`V_h = \log\sum_a e^{Q_h}`. ``last``: with the
+    transition entropy of the last step, as the authors' code has it: the entropy then is that of a trajectory with
+    the state after it. ``values`` are the :math:`V_h`; the gap is rounding alone. Raises ModelError and TypeError as
+    ``maximum_visitation_entropy``. O(H nnz), its certificate O(H S^2 A).
     """
     checked(fh, "maximum_trajectory_entropy")
     last = border.flag(last, "last")

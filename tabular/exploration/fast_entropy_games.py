@@ -136,5 +136,3 @@ def _marks(record: Any, T: int) -> np.ndarray:
     if marks != sorted(set(marks)) or (marks and marks[-1] > T):
         raise ValueError(f"record is {marks}: expected increasing rounds in 1 ... {T}")
     return np.array([*marks, *([] if marks and marks[-1] == T else [T])], dtype=np.int64)
-
-

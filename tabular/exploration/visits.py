@@ -140,7 +140,9 @@ def markov_policy(d: Any, mask: Any) -> np.ndarray:
     """
     d, mask = check.float_array(d, "d"), np.asarray(mask)
     if d.ndim != 3 or mask.shape != d.shape or mask.dtype != bool:
-        check.fail(f"d has shape {d.shape} and mask {mask.shape}: expected occupancies (H, S, A) and which are available")
+        check.fail(
+            f"d has shape {d.shape} and mask {mask.shape}: expected occupancies (H, S, A) and which are available"
+        )
     bad = (d < 0) | ((d > 0) & ~mask)
     if bad.any():
         i = check.first(bad)

@@ -98,6 +98,14 @@ def induction(ops: Any, stages: Sequence[Any], rewards: Sequence[Any], regulariz
     return Plan(V[::-1], Q[::-1], pi[::-1])
 
 
+def policy_values(ops: Any, stages: Sequence[Any], rewards: Sequence[Any], plan: Sequence[Any], tau: Any) -> Any:
+    """Value (S,) at the first step of a Markov policy with these rewards plus ``tau`` times its entropy, each step."""
+    V = 0 * ops.dot(rewards[0], rewards[0])
+    for m, reward, pi in zip(reversed(stages), reversed(rewards), reversed(plan), strict=True):
+        V = ops.dot(pi, reward + ops.expect(m.P, V)) + tau * row_entropy(ops, pi)
+    return V
+
+
 def trajectory_rewards(ops: Any, stages: Sequence[Any], last: int = 0) -> list[Any]:
     """The transition entropies as rewards: at the last step zero, unless ``last`` is 1."""
     once = {id(m): transition_entropy(ops, m) for m in {id(m): m for m in stages}.values()}
@@ -138,10 +146,10 @@ def forecast(counts: Any, t: Any, symbols: Any, prior: Any = 1) -> Any:
 def dual(ops: Any, stages: Sequence[Any], rho: Any, V: Sequence[Any], masks: Sequence[Any]) -> Any:
     r""":math:`\rho V_0 + \sum_h \log \sum_{s,a} e^{(P_h V_{h+1})(s,a) - V_h(s)}`: at least every VE, for any V (H values (S,)).
 
-    With :math:`V_H = 0`; the sum is over the pairs that can be met (``masks``). Proof: for occupancies d of a policy :math:`\rho V_0
-    = \sum_h \langle d_h, V_h - P_h V_{h+1} \rangle`, and :math:`\mathcal H(d_h) \le \langle d_h, g \rangle + \log \sum e^{-g}` for every g (Gibbs).
-    The least such value is max VE (a concave problem with linear constraints). To keep the exponentials in range, add constants to
-    the V_h, which changes nothing.
+    With :math:`V_H = 0`; the sum is over the pairs that can be met (``masks``). Proof: for occupancies d of a policy
+    :math:`\rho V_0 = \sum_h \langle d_h, V_h - P_h V_{h+1} \rangle`, and :math:`\mathcal H(d_h) \le \langle d_h, g
+    \rangle + \log \sum e^{-g}` for every g (Gibbs). The least such value is max VE (a concave problem with linear
+    constraints). To keep the exponentials in range, add constants to the V_h, which changes nothing.
     """
     total = ops.dot(rho, V[0])
     for terms in _weights(ops, stages, V, masks):
@@ -166,22 +174,20 @@ def _weights(ops: Any, stages: Sequence[Any], V: Sequence[Any], masks: Sequence[
 
 
 class Game(NamedTuple):
-    """What T rounds leave: the mean occupancies (H values (S, A)), the least best-response value, and its forecast."""
+    """After a round: the mean occupancies (H values (S, A)), and the forecasts that the round's response was to."""
 
     visits: list[Any]
-    upper: Any
-    values: list[Any]
+    forecast: list[Any]
 
 
 def entropy_game(
     ops: Any, stages: Sequence[Any], rho: Any, rounds: int, regularised: int = 0, prior: Any = 1
 ) -> list[Game]:
-    r"""EntGame with the true transitions: add-one forecasters of what was visited, and best responses to them; after each round.
+    """EntGame with the true transitions: add-one forecasters of what was visited, and best responses to them; after each round.
 
-    ``regularised`` 1: forecasters of the state, and soft responses. ``upper`` :math:`= \min_t \rho V_0^t`, and ``values`` are the
-    V of the last round. Where floats cannot tell actions apart the first is played: run it in floats.
+    ``regularised`` 1: forecasters of the state, (S,) each, and soft responses. In enclosures ties are not decided: run it in
+    floats.
     """
-    H = len(stages)
     sums = [0 * m.R for m in stages]
     pairs = [int(m.mask.sum(axis=(-2, -1)).max()) for m in stages]
     found: list[Game] = []
@@ -192,7 +198,5 @@ def entropy_game(
         plan = (soft_response if regularised else best_response)(ops, stages, q)
         d = occupancies(ops, stages, rho, plan.pi)
         sums = [x + y for x, y in zip(sums, d, strict=True)]
-        value = ops.dot(rho, plan.V[0])
-        upper = ops.minimum(found[-1].upper, value) if found else value
-        found.append(Game([x / (t + 1) for x in sums], upper, plan.V[:H]))
+        found.append(Game([x / (t + 1) for x in sums], q))
     return found
