@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,20 @@ def positive(x: Any, name: str, meaning: str, zero: bool = False) -> None:
         raise TypeError(f"{name} is {x!r}: expected a number")
     if not (0 < x < np.inf or (zero and x == 0)):
         raise ValueError(f"{name} is {x}: expected a {'number from 0' if zero else 'positive number'}, {meaning}")
+
+
+def marks(record: Any, K: int, points: int, name: str = "record") -> list[int]:
+    """Increasing iterations in 1 ... K: those given, or if None ``points`` of them, evenly in their logarithm."""
+    if record is None:
+        return np.unique(np.geomspace(1, K, points).round().astype(int)).tolist()
+    if not isinstance(record, Iterable) or isinstance(record, str):
+        raise TypeError(f"{name} is {record!r}: expected increasing iterations in 1 ... {K}, or None")
+    given = list(record)
+    for k in given:
+        count(k, name)
+    if given != sorted(set(given)) or (given and given[-1] > K):
+        raise ValueError(f"{name} is {given}: expected increasing iterations in 1 ... {K}")
+    return [int(k) for k in given]
 
 
 def discount(x: float) -> str:

@@ -56,7 +56,7 @@ class GenerativeModel:
         self.mdp, self.seed, self.S, self.A = mdp, int(seed), mdp.S, mdp.A
         self.pairs = int(mdp.mask.sum())
         self.threads = threads
-        self.indptr, self.indices, self._mass = _rows(mdp)
+        self.indptr, self.indices, self._mass = successor_rows(mdp)
         size = len(self.indices)
         self._tail, self._chance = np.empty(size), np.empty(size)
         self._alias = np.empty(size, dtype=np.int32)
@@ -139,7 +139,7 @@ class GenerativeModel:
         return parallel, self.threads
 
 
-def _rows(mdp: MDP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def successor_rows(mdp: MDP) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Successors of each pair with positive probability, the end as one more: indptr, indices, masses."""
     P, end = mdp.csr(), mdp.end.ravel()
     owner = np.repeat(np.arange(mdp.S * mdp.A), np.diff(P.indptr))

@@ -146,6 +146,14 @@ def binomial(n, p, q, z, increment):
 
 
 @kernel
+def pick(start, size, chance, alias, u):
+    """The column that a uniform number draws from the row of `size` columns whose tables begin at `start`."""
+    x = u * size
+    column = min(int(x), size - 1)
+    return column if x - column < chance[start + column] else np.int64(alias[start + column])
+
+
+@kernel
 def count_row(start, stop, mass, tail, chance, alias, n, z, increment, counts):
     """counts[start:stop] = how often each successor of a row came in n draws."""
     size = stop - start
@@ -156,10 +164,7 @@ def count_row(start, stop, mass, tail, chance, alias, n, z, increment, counts):
     elif n <= SINGLE * size:
         for _ in range(n):
             z += increment
-            x = unit(mix(z)) * size
-            column = min(int(x), size - 1)
-            i = start + column
-            counts[i if x - column < chance[i] else start + alias[i]] += 1
+            counts[start + pick(start, size, chance, alias, unit(mix(z)))] += 1
     else:
         left = n
         for i in range(start, stop - 1):

@@ -15,7 +15,6 @@ Algorithm 1; formulas and proofs: ``tabular.reference.mirror_descent`` and the c
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,7 +80,7 @@ def mdvi(
     b = Backups(mdp, None if beta == np.inf else Shannon(1.0 / beta), threads=threads)
     hard = Backups(mdp, threads=threads)
     best, best_error = _optimal(mdp, V_star)
-    marks = _marks(record, K)
+    marks = frozenset(border.marks(record, K, POINTS))
     s = np.zeros((mdp.S, mdp.A))
     w, before = b.conjugate(_available(b, s)), np.zeros(mdp.S)
     pi = b.policy(_available(b, s))[0]
@@ -190,19 +189,6 @@ def _optimal(mdp: MDP, V_star: Any) -> tuple[np.ndarray, float]:
         check.fail(f"V_star has shape {V.shape}: expected ({mdp.S},)")
     check.check_finite(V, "V_star")
     return V, np.inf
-
-
-def _marks(record: Any, K: int) -> frozenset[int]:
-    if record is None:
-        return frozenset(np.unique(np.geomspace(1, K, POINTS).round().astype(int)).tolist())
-    if not isinstance(record, Iterable) or isinstance(record, str):
-        raise TypeError(f"record is {record!r}: expected increasing iterations in 1 ... {K}, or None")
-    marks = list(record)
-    for k in marks:
-        border.count(k, "record")
-    if marks != sorted(set(marks)) or (marks and marks[-1] > K):
-        raise ValueError(f"record is {marks}: expected increasing iterations in 1 ... {K}")
-    return frozenset(int(k) for k in marks)
 
 
 def _available(b: Backups, s: np.ndarray) -> np.ndarray:

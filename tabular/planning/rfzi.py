@@ -21,7 +21,7 @@ from tabular import _border as border
 from tabular.generative_model import GenerativeModel
 from tabular.mdp import MDP
 from tabular.operators import _values
-from tabular.planning.mdvi import _marks
+from tabular.planning.mdvi import POINTS
 from tabular.planning.soft_robust import backups, robust_evaluate, robust_policy_iteration
 from tabular.risk import Entropic
 from tabular.solution import Run
@@ -68,7 +68,7 @@ def rfzi(
     model = None if N is None else GenerativeModel(mdp, int(seed or 0))
     b = backups(mdp if model is None else model.empirical(int(N or 0)), risk, "rfzi")
     best = robust_policy_iteration(mdp, risk).V if V_star is None else _values(mdp, V_star)
-    marks, rows = _marks(record, K), []
+    marks, rows = border.marks(record, K, POINTS), []
     log_Z = np.zeros((mdp.S, mdp.A))
     Q = _q(mdp, log_Z, beta)
     for k in range(1, K + 1):

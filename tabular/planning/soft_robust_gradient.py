@@ -21,7 +21,7 @@ from tabular.errors import NotConverged
 from tabular.mdp import MDP
 from tabular.operators import _values
 from tabular.planning._risk import RiskBackups
-from tabular.planning.mdvi import _marks
+from tabular.planning.mdvi import POINTS
 from tabular.planning.soft_robust import backups, newton, robust_policy_iteration
 from tabular.projections import project_simplex
 from tabular.solution import Run, Status
@@ -69,7 +69,7 @@ def robust_policy_gradient(
     uniform = mdp.mask / mdp.mask.sum(axis=1, keepdims=True)
     pi = uniform if pi0 is None else border.policy(pi0, mdp.mask, "pi0")
     best = robust_policy_iteration(mdp, risk).V if V_star is None else _values(mdp, V_star)
-    marks = frozenset(k - 1 for k in _marks(None, K + 1)) if record is None else _recorded(record, K)
+    marks = frozenset(k - 1 for k in border.marks(None, K + 1, POINTS)) if record is None else _recorded(record, K)
     V, rows = np.zeros(mdp.S), []
     for k in range(K + 1):
         gradient, V, Q, mu = _gradient(b, pi, start, V)
