@@ -120,4 +120,5 @@ class Layers:
         """(H, S, A) from probabilities of the pairs, uniform over ``mask`` (H, S, A) where nobody comes."""
         out = self.spread(pi)
         met = self.masks.any(axis=2, keepdims=True)
-        return np.where(met, out, mask / mask.sum(axis=2, keepdims=True))
+        out = np.where(met, out, mask)
+        return np.asarray(out / out.sum(axis=2, keepdims=True))

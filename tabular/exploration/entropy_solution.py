@@ -94,7 +94,7 @@ def certify_entropy(
             POOLED: (visitation.pooled_entropy, visitation.pooled_dual),
         }[objective]
         own = of(ops, visitation.occupancies(ops, stages, start, plan))
-        most = dual(ops, stages, start, [ops.array(V, 1) for V in values], Layers(fh).masks)
+        most = dual(ops, stages, start, [ops.array(V, 1) for V in values], list(Layers(fh).masks))
     low, high = (float(x) for x in ops.bounds(own))
     top = float(ops.bounds(most)[1])
     gap = float(np.nextafter(top - low, np.inf))

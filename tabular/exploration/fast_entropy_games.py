@@ -14,7 +14,6 @@ plus the entropy of their policy, since :math:`\mathcal H(d_h) = \mathcal H(\mu_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -47,7 +46,8 @@ def entropy_game(
     fh : undiscounted, with a start distribution, without early ends (``visits.end_as_state``).
     pooled : counts forget the step, each round adds the mean of its H occupancies: the objective is the entropy of the pooled
         occupancies then, as of the authors' code.  regularised : soft samplers, forecasters of the state; not with ``pooled``.
-    prior : :math:`n_0`.  record : rounds (increasing, in 1 ... T) at which history is kept; None: 32, evenly in their logarithm.
+    prior : :math:`n_0`.  record : rounds (increasing, in 1 ... T) at which history is kept, besides T; None: 32, evenly in their
+        logarithm.
 
     Returns
     -------
@@ -63,7 +63,8 @@ def entropy_game(
     border.positive(prior, "prior", "n_0, in visits")
     if border.flag(pooled, "pooled") and border.flag(regularised, "regularised"):
         raise ValueError("pooled and regularised are both True: forecasters of the state have no pooled form here")
-    marks = _marks(record, T)
+    marks = np.array(border.marks(record, T, POINTS), dtype=np.int64)
+    marks = np.union1d(marks, [T])
     from tabular._kernels import entropy_games as kernels
 
     layers = Layers(fh)
@@ -122,17 +123,3 @@ def _symbols(
         steps[flat.state] = flat.step
         return flat.state.astype(np.int64), steps, np.full(fh.H, float(fh.S))
     return np.arange(len(flat.symbol)), flat.step.astype(np.int64), fh.mask.sum(axis=(1, 2)).astype(np.float64)
-
-
-def _marks(record: Any, T: int) -> np.ndarray:
-    """The rounds recorded, T the last of them in any case."""
-    if record is None:
-        return np.unique(np.geomspace(1, T, POINTS).round().astype(np.int64))
-    if not isinstance(record, Iterable) or isinstance(record, str):
-        raise TypeError(f"record is {record!r}: expected increasing rounds in 1 ... {T}, or None")
-    marks = list(record)
-    for t in marks:
-        border.count(t, "record")
-    if marks != sorted(set(marks)) or (marks and marks[-1] > T):
-        raise ValueError(f"record is {marks}: expected increasing rounds in 1 ... {T}")
-    return np.array([*marks, *([] if marks and marks[-1] == T else [T])], dtype=np.int64)
