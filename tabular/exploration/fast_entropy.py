@@ -124,22 +124,28 @@ def maximum_trajectory_entropy(fh: FiniteHorizonMDP, *, last: bool = False) -> E
     """
     checked(fh, "maximum_trajectory_entropy")
     last = border.flag(last, "last")
-    V, pi = np.zeros((fh.H + 1, fh.S)), np.empty((fh.H, fh.S, fh.A))
-    entropies = {id(m): transition_entropy(m) for m in map(fh.stage, range(fh.H))}
+    V, pi = soft_induction(fh, last)
+    found = certify_entropy(fh, pi, V[:-1], TRAJECTORY, last=last)
+    status, method = Status.CONVERGED, "soft backward induction"
+    return EntropySolution(
+        TRAJECTORY, pi, visits(fh, pi), V[:-1], found, status, fh.H, method, info={"last": last}
+    )  # fmt: skip
+
+
+def soft_induction(fh: FiniteHorizonMDP, last: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Values (H+1, S) and policy (H, S, A) of ``maximum_trajectory_entropy``, in floats."""
     from tabular._backups import Backups
     from tabular.regularizers import Shannon
 
+    V, pi = np.zeros((fh.H + 1, fh.S)), np.empty((fh.H, fh.S, fh.A))
+    entropies = {id(m): transition_entropy(m) for m in map(fh.stage, range(fh.H))}
     backups = {id(m): Backups(m._with(rewards=0.0 * m.rewards, exact=None), Shannon(1.0)) for m in fh._distinct}
     for h in reversed(range(fh.H)):
         key = id(fh.stage(h))
         Q = backups[key].q(V[h + 1]) + (entropies[key] if last or h < fh.H - 1 else 0.0)
         V[h] = backups[key].conjugate(Q)
         pi[h] = backups[key].policy(Q)[0]
-    found = certify_entropy(fh, pi, V[:-1], TRAJECTORY, last=last)
-    status, method = Status.CONVERGED, "soft backward induction"
-    return EntropySolution(
-        TRAJECTORY, pi, visits(fh, pi), V[:-1], found, status, fh.H, method, info={"last": last}
-    )  # fmt: skip
+    return V, pi
 
 
 def _options(tol: float, max_iter: int, throw: bool) -> None:

@@ -1,6 +1,6 @@
 """EntGame / UCBVI-Ent: Tiapkin et al. 2023, fast rates for maximum entropy exploration. By subject:
 
-the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), and empirical entropies (C10).
+the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), and samples (C9, C10).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from proofs_check.claims.exploration import (
     fast_entropy_counts,
     fast_entropy_games,
     fast_entropy_objectives,
+    fast_entropy_sampling,
     fast_entropy_soft,
 )
 
-PARTS = (fast_entropy_objectives, fast_entropy_games, fast_entropy_soft, fast_entropy_counts)
+PARTS = (fast_entropy_objectives, fast_entropy_games, fast_entropy_soft, fast_entropy_counts, fast_entropy_sampling)
 
 FORMULAS = "tabular.reference.visitation"
 MUTANTS = (
