@@ -29,14 +29,13 @@ least, of these the first.
 
 from __future__ import annotations
 
-from math import e, log, sqrt
+from math import e, exp, log, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tabular import _border as border
 from tabular._jit import kernel
-from tabular._kernels import rows
 from tabular._kernels.interaction import World, at_start, estimated
 from tabular._kernels.optimism import greedy
 from tabular.exploration.fast_entropy import soft_induction
@@ -81,8 +80,6 @@ class SoftMemory(NamedTuple):
     V: np.ndarray  # (H + 1, S)
     entropy: np.ndarray  # (S*A,): of the empirical transitions
     bonus: np.ndarray  # (2, S*A): what multiplies v_h, and the rest
-    log_pi: np.ndarray  # (A,)
-    mask: np.ndarray  # (A,) of True
     optimism: np.ndarray  # (1,)
 
 
@@ -95,9 +92,9 @@ def _game_memory(learner: EntGame, world: World) -> GameMemory:
 
 def _soft_memory(learner: UCBVI_Ent, world: World) -> SoftMemory:
     H, S, n = world.H, world.S, world.S * world.A
-    optimism, mask = np.full(1, np.inf), np.ones(world.A, dtype=bool)
+    optimism = np.full(1, np.inf)
     return SoftMemory(
-        np.zeros((H, n)), np.zeros((H + 1, S)), np.zeros(n), np.zeros((2, n)), np.zeros(world.A), mask, optimism
+        np.zeros((H, n)), np.zeros((H + 1, S)), np.zeros(n), np.zeros((2, n)), optimism
     )  # fmt: skip
 
 
@@ -192,10 +189,16 @@ def _plan_soft(learner, world, counts, own, policy, key, k):
             for row in range(s * A, (s + 1) * A):
                 q = paid * (own.entropy[row] + own.bonus[1, row]) + most * own.bonus[0, row]
                 own.Q[h, row] = q + empirical(world, counts, row, own.V[h + 1])
-            q = own.Q[h, s * A : (s + 1) * A]
-            own.V[h, s] = min(rows.shannon_conjugate(q, own.mask, 1.0), most)
+            top, total = own.Q[h, s * A], 0.0
+            for row in range(s * A, (s + 1) * A):
+                top = max(top, own.Q[h, row])
+            for a in range(A):
+                policy.pi[h, s, a] = exp(own.Q[h, s * A + a] - top)
+                total += policy.pi[h, s, a]
+            for a in range(A):
+                policy.pi[h, s, a] /= total
+            own.V[h, s] = min(top + log(total), most)
             own.optimism[0] = min(own.optimism[0], own.V[h, s] - world.V_star[h, s])
-            rows.shannon_policy(q, own.mask, 1.0, policy.pi[h, s], own.log_pi)
     return H
 
 

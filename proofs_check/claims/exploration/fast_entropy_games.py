@@ -196,7 +196,7 @@ def two_regrets_alone(
     return Identity(r.sampler() + r.forecaster(), 3 * r.gap())
 
 
-PLAYED = (4, 8, 16)
+PLAYED = (2, 4, 8)
 PLAY: dict[str, Any] = {
     "family": (families.garnet(2, 2), families.garnet(3, 2), families.deterministic(3, 2)),
     "draws": {"rho": distributions()},
@@ -246,7 +246,7 @@ def _bound(ops: Any, symbols: int, power: int = 1) -> Any:
 @claim(id="fast_entropy.C6", source="ours, for " + PAPER + " (EntGame)", kind="rate", **PLAY)
 def fictitious_play(ops: Any, m: Any, rho: Any) -> Inequality:
     r"""With known P and best responses to add-one forecasts, \max VE - VE(\bar d_T) \le \min_t V_0^t - VE(\bar d_T) \le \frac{H S
-    A}{T} (1 + \log(1 + T/(SA))); the gap in the middle is computed. T = 4 ... 16.
+    A}{T} (1 + \log(1 + T/(SA))); the gap in the middle is computed. T = 2 ... 8.
 
     :math:`V_0^t` is the best value against the forecast :math:`q^t`. Proof: :math:`\max VE \le V_0^t` (C3a), and
     :math:`\min_t V_0^t \le \frac1T \sum_t \langle d^t, \log(1/q^t) \rangle`, by C4 at most :math:`VE(\bar d_T)` and
@@ -267,7 +267,7 @@ def fictitious_play_squared(ops: Any, m: Any, rho: Any) -> Inequality:
 def weak_duality(ops: Any, m: Any, rho: Any) -> Inequality:
     r"""VE(\bar d_T) \le \min_t V_0^t in both games, so that the gap computed bounds what the mixture falls short of the maximum by.
 
-    T = 4 ... 16. Proof: C3a, and its soft form: :math:`\mathcal H(\mu_h) \le \langle \mu_h, \log(1/q_h) \rangle`.
+    T = 2 ... 8. Proof: C3a, and its soft form: :math:`\mathcal H(\mu_h) \le \langle \mu_h, \log(1/q_h) \rangle`.
     """
     return Inequality(*_sides(ops, m, rho), axes=("game", "T"))
 
@@ -283,7 +283,7 @@ stronger(weak_duality, 0.95)
 @claim(id="fast_entropy.C6b", source="ours, after " + PAPER + " (Reg-EntGame)", kind="rate", **PLAY)
 def regularised_play(ops: Any, m: Any, rho: Any) -> Inequality:
     r"""With forecasts q_h(s) of the state alone and samplers that maximise \log(1/q_h(s)) plus the entropy of their policy, the gap
-    is at most \frac{H S}{T} (1 + \log(1 + T/S)): without the factor A. T = 4 ... 16.
+    is at most \frac{H S}{T} (1 + \log(1 + T/S)): without the factor A. T = 2 ... 8.
 
     Ours: of the paper's regularised game the details were not seen. Proof: :math:`\mathcal H(d_h) = \mathcal H(\mu_h)
     + E\,\mathcal H(\pi_h)`, whose second term :math:`C(d_h)` is concave in :math:`d_h` and whose first is
