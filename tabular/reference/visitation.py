@@ -12,7 +12,7 @@ Source: fast_entropy (Tiapkin et al. 2023), sections 2 and 3; the dual functions
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tabular.reference import operators
@@ -180,22 +180,35 @@ class Game(NamedTuple):
     forecast: list[Any]
 
 
-def entropy_game(
-    ops: Any, stages: Sequence[Any], rho: Any, rounds: int, regularised: int = 0, prior: Any = 1
-) -> list[Game]:
+def available(m: Any) -> int:
+    """Pairs that are available: in a batch, the most of them."""
+    return int(m.mask.sum(axis=(-2, -1)).max())
+
+
+class Rules(NamedTuple):
+    """A game: what forecasters see of visits, among how many symbols, and how the sampler responds."""
+
+    seen: Callable[[Any, Any], Any]
+    symbols: Callable[[Any], int]
+    respond: Callable[..., Plan]
+
+
+PLAIN = Rules(lambda ops, d: d, available, best_response)
+REGULARISED = Rules(lambda ops, d: ops.sum(d), lambda m: m.S, soft_response)
+
+
+def entropy_game(ops: Any, stages: Sequence[Any], rho: Any, rounds: int, rules: Rules = PLAIN) -> list[Game]:
     """EntGame with the true transitions: add-one forecasters of what was visited, and best responses to them; after each round.
 
-    ``regularised`` 1: forecasters of the state, (S,) each, and soft responses. In enclosures ties are not decided: run it in
+    ``REGULARISED``: forecasters of the state, (S,) each, and soft responses. In enclosures ties are not decided: run it in
     floats.
     """
     sums = [0 * m.R for m in stages]
-    pairs = [int(m.mask.sum(axis=(-2, -1)).max()) for m in stages]
     found: list[Game] = []
     for t in range(rounds):
-        seen = [ops.sum(x) for x in sums] if regularised else sums
-        sizes = [m.S for m in stages] if regularised else pairs
-        q = [forecast(x, t, size, prior) for x, size in zip(seen, sizes, strict=True)]
-        plan = (soft_response if regularised else best_response)(ops, stages, q)
+        seen = [rules.seen(ops, x) for x in sums]
+        q = [forecast(x, t, rules.symbols(m)) for x, m in zip(seen, stages, strict=True)]
+        plan = rules.respond(ops, stages, q)
         d = occupancies(ops, stages, rho, plan.pi)
         sums = [x + y for x, y in zip(sums, d, strict=True)]
         found.append(Game([x / (t + 1) for x in sums], q))

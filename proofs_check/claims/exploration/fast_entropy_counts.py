@@ -24,12 +24,16 @@ LAWS: dict[str, Any] = {
 }
 
 
+def _coefficients(n: int) -> list[int]:
+    return [comb(n, k) for k in range(n + 1)]
+
+
 def expected_entropy(ops: Any, p: Any, n: int) -> Any:
     """Mean entropy of the frequencies of n draws from ``p`` (m,): the sum over all counts of each symbol."""
     total = ops.constant(0)
     for k in range(1, n):
         value = -ops.xlogx(ops.constant(k) / n)
-        total = total + comb(n, k) * value * ops.sum(p**k * (1 - p) ** (n - k))
+        total = total + _coefficients(n)[k] * value * ops.sum(p**k * (1 - p) ** (n - k))
     return total
 
 
@@ -95,7 +99,7 @@ def _binomial(ops: Any, p: Any, n: int) -> Any:
     """Probabilities (n + 1,) of the counts of n draws."""
     k = ops.array(list(range(n + 1)), 1)
     logs = k * ops.log(p) + (n - k) * ops.log(1 - p)
-    return ops.array([comb(n, i) for i in range(n + 1)], 1) * ops.exp(logs)
+    return ops.array(_coefficients(n), 1) * ops.exp(logs)
 
 
 def _expected(ops: Any, lead: Any, n: int, loss: Any) -> Any:
@@ -113,11 +117,19 @@ def _soft(ops: Any, c: Any, n: int) -> Any:
     return _expected(ops, c / 4, n, loss)
 
 
+def _root(n: int) -> int:
+    return isqrt(n)
+
+
+def _wrong(n: int) -> list[list[Fraction]]:
+    """One where the second arm has more, a half where both have as many."""
+    return [[Fraction((i < j) + (i <= j), 2) for j in range(n + 1)] for i in range(n + 1)]
+
+
 def _greedy(ops: Any, c: Any, n: int) -> Any:
     """What the better frequency loses, a tie half, where the better arm leads by c / (2 sqrt n): the worst case for n draws."""
-    lead = c / (2 * isqrt(n))
-    wrong = [[Fraction((i < j) + (i <= j), 2) for j in range(n + 1)] for i in range(n + 1)]
-    return lead * _expected(ops, lead, n, ops.array(wrong, 2))
+    lead = c / (2 * _root(n))
+    return lead * _expected(ops, lead, n, ops.array(_wrong(n), 2))
 
 
 @claim(id="fast_entropy.C9a", **ARMS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import comb
 from typing import Any
 
+import numpy as np
+
 from proofs_check import (
     Identity,
     Inequality,
@@ -38,6 +40,10 @@ def _regrets(ops: Any, outcomes: list[Any]) -> Any:
         counts = counts + d
         found.append(loss - (t + 1) * visitation.entropy(ops, counts / (t + 1)))
     return ops.stack([found[T - 1] for T in HORIZONS])
+
+
+def _coefficient(T: int, m: int) -> int:
+    return comb(T + m - 1, m - 1)
 
 
 def _sum_bound(ops: Any, m: Any, T: Any) -> Any:
@@ -88,7 +94,7 @@ def add_one_sharply(ops: Any, m: Any, d0: Any, d1: Any, d2: Any, d3: Any) -> Ine
 
 def _coefficients(ops: Any, outcomes: list[Any]) -> Inequality:
     size = outcomes[0].shape[0]
-    logs = [ops.log(ops.constant(comb(T + size - 1, size - 1))) for T in HORIZONS]
+    logs = [ops.log(ops.constant(_coefficient(T, size))) for T in HORIZONS]
     return Inequality(_regrets(ops, outcomes), ops.stack(logs), axes=("T",))
 
 
@@ -212,17 +218,16 @@ class Played:
     ``upper``: the least value of a best response after the rounds PLAYED.  ``entropy``: VE of the mixture then.
     """
 
-    def __init__(self, ops: Any, m: Any, rho: Any, regularised: int) -> None:
+    def __init__(self, ops: Any, m: Any, rho: Any, rules: Any) -> None:
         floats = NumpyOps(ops.batch)
         model, start = floats.model(m.source), floats.array(ops.midpoint(rho), 1)
-        found = visitation.entropy_game(floats, [model] * H, start, PLAYED[-1], regularised)
-        stages, respond = [m] * H, visitation.soft_response if regularised else visitation.best_response
-        values = []
+        found = visitation.entropy_game(floats, [model] * H, start, PLAYED[-1], rules)
+        stages, values = [m] * H, []
         for game in found:
             forecast = [ops.array(floats.midpoint(q), q.ndim) for q in game.forecast]
-            values.append(ops.dot(rho, respond(ops, stages, forecast).V[0]))
+            values.append(ops.dot(rho, rules.respond(ops, stages, forecast).V[0]))
         _, least = ops.scan(lambda low, x: (ops.minimum(low, x),) * 2, values[0], values)
-        plans = [[_policy(ops, floats.midpoint(x)) for x in found[T - 1].visits] for T in PLAYED]
+        plans = [[ops.distribution(_rows(floats.midpoint(x))) for x in found[T - 1].visits] for T in PLAYED]
         visits = [visitation.occupancies(ops, stages, rho, plan) for plan in plans]
         self.upper = ops.stack([least[T - 1] for T in PLAYED])
         self.entropy = ops.stack([visitation.visitation_entropy(ops, d) for d in visits])
@@ -233,9 +238,9 @@ class Played:
         return self.upper - self.entropy
 
 
-def _policy(ops: Any, d: Any) -> Any:
-    """Rows proportional to ``d``, uniform where there is nothing."""
-    return ops.distribution(d + (d.sum(axis=-1, keepdims=True) == 0))
+def _rows(d: np.ndarray) -> np.ndarray:
+    """Weights of a policy: occupancies, and ones where there are none."""
+    return np.asarray(d + (d.sum(axis=-1, keepdims=True) == 0))
 
 
 def _bound(ops: Any, symbols: int, power: int = 1) -> Any:
@@ -252,7 +257,7 @@ def fictitious_play(ops: Any, m: Any, rho: Any) -> Inequality:
     :math:`\min_t V_0^t \le \frac1T \sum_t \langle d^t, \log(1/q^t) \rangle`, by C4 at most :math:`VE(\bar d_T)` and
     the loss of H forecasters.
     """
-    return Inequality(Played(ops, m, rho, 0).gap, _bound(ops, m.S * m.A), axes=("T",))
+    return Inequality(Played(ops, m, rho, visitation.PLAIN).gap, _bound(ops, m.S * m.A), axes=("T",))
 
 
 stronger(fictitious_play, 0.25)
@@ -260,7 +265,7 @@ stronger(fictitious_play, 0.25)
 
 @twin(fictitious_play, why="rate 1/T^2")
 def fictitious_play_squared(ops: Any, m: Any, rho: Any) -> Inequality:
-    return Inequality(Played(ops, m, rho, 0).gap, _bound(ops, m.S * m.A, 2), axes=("T",))
+    return Inequality(Played(ops, m, rho, visitation.PLAIN).gap, _bound(ops, m.S * m.A, 2), axes=("T",))
 
 
 @claim(id="fast_entropy.C6a", source=PAPER + ", section 3 (EntGame)", kind="inequality", **PLAY)
@@ -273,7 +278,7 @@ def weak_duality(ops: Any, m: Any, rho: Any) -> Inequality:
 
 
 def _sides(ops: Any, m: Any, rho: Any) -> tuple[Any, Any]:
-    games = [Played(ops, m, rho, regularised) for regularised in (0, 1)]
+    games = [Played(ops, m, rho, rules) for rules in (visitation.PLAIN, visitation.REGULARISED)]
     return ops.stack([game.entropy for game in games]), ops.stack([game.upper for game in games])
 
 
@@ -291,14 +296,14 @@ def regularised_play(ops: Any, m: Any, rho: Any) -> Inequality:
     mean of the :math:`V_0^t = \langle \mu^t, \log(1/q^t) \rangle + C(d^t)` at most :math:`\mathcal H(\bar\mu)` and
     the forecasters' loss, by C4 with m = S, and :math:`C(\bar d)`.
     """
-    return Inequality(Played(ops, m, rho, 1).gap, _bound(ops, m.S), axes=("T",))
+    return Inequality(Played(ops, m, rho, visitation.REGULARISED).gap, _bound(ops, m.S), axes=("T",))
 
 
 @twin(regularised_play, why="rate 1/T^2")
 def regularised_play_squared(ops: Any, m: Any, rho: Any) -> Inequality:
-    return Inequality(Played(ops, m, rho, 1).gap, _bound(ops, m.S, 2), axes=("T",))
+    return Inequality(Played(ops, m, rho, visitation.REGULARISED).gap, _bound(ops, m.S, 2), axes=("T",))
 
 
 @twin(regularised_play, why="the regularised bound for the game without regularisation, at a tenth")
 def unregularised_play(ops: Any, m: Any, rho: Any) -> Inequality:
-    return Inequality(Played(ops, m, rho, 0).gap, _bound(ops, m.S) / 10, axes=("T",))
+    return Inequality(Played(ops, m, rho, visitation.PLAIN).gap, _bound(ops, m.S) / 10, axes=("T",))

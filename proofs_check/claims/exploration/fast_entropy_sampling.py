@@ -31,7 +31,7 @@ def _widths(ops: Any, S: int, A: int, n: int) -> Any:
     r""":math:`\sqrt{\beta_1/n} + \beta_2/n`."""
     N, L = ops.constant(n), ops.log(ops.constant(4 * S * A * STEPS) / DELTA)
     first = L + ops.log(N) * ops.log(N) * ops.log(2 * N * (N + 1))
-    others = ops.constant(max(S - 1, 1))
+    others = ops.constant(S - 1)
     second = others * (1 + ops.log(1 + N / others)) + 1
     return ops.sqrt(first / N) + second / N
 

@@ -23,7 +23,7 @@ def test_soft_rounds_are_those_of_the_formulas() -> None:
     fh, T = horizon(garnet(4, 3), 1), 12
     ops = NumpyOps()
     stages = [ops.model(fh.stage(0))] * fh.H
-    rounds = visitation.entropy_game(ops, stages, ops.array(fh.rho, 1), T, 1)
+    rounds = visitation.entropy_game(ops, stages, ops.array(fh.rho, 1), T, visitation.REGULARISED)
     found = entropy_game(fh, T, regularised=True, record=range(1, T + 1))
     np.testing.assert_allclose(found.visits, [x.data for x in rounds[-1].visits], rtol=1e-11, atol=1e-13)
     values = [float(visitation.soft_response(ops, stages, r.forecast).V[0].data @ fh.rho) for r in rounds]
