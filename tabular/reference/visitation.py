@@ -193,8 +193,8 @@ class Rules(NamedTuple):
     respond: Callable[..., Plan]
 
 
-PLAIN = Rules(lambda ops, d: d, available, best_response)
-REGULARISED = Rules(lambda ops, d: ops.sum(d), lambda m: m.S, soft_response)
+PLAIN = Rules(lambda ops, d: d, available, lambda ops, stages, q: best_response(ops, stages, q))
+REGULARISED = Rules(lambda ops, d: ops.sum(d), lambda m: m.S, lambda ops, stages, q: soft_response(ops, stages, q))
 
 
 def entropy_game(ops: Any, stages: Sequence[Any], rho: Any, rounds: int, rules: Rules = PLAIN) -> list[Game]:
