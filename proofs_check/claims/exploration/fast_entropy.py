@@ -1,0 +1,54 @@
+"""EntGame / UCBVI-Ent: Tiapkin et al. 2023, fast rates for maximum entropy exploration. By subject:
+
+the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), and samples (C9, C10).
+"""
+
+from __future__ import annotations
+
+from proofs_check import Mutant
+from proofs_check.claims.exploration import (
+    fast_entropy_counts,
+    fast_entropy_games,
+    fast_entropy_objectives,
+    fast_entropy_sampling,
+    fast_entropy_soft,
+)
+
+PARTS = (fast_entropy_objectives, fast_entropy_games, fast_entropy_soft, fast_entropy_counts, fast_entropy_sampling)
+
+FORMULAS = "tabular.reference.visitation"
+MUTANTS = (
+    Mutant("the last step's transition counted", FORMULAS, "trajectory_rewards", "last * found[-1]", "found[-1]"),
+    Mutant("no transition counted", FORMULAS, "trajectory_rewards", "found[:-1]", "[0 * x for x in found[:-1]]"),
+    Mutant(
+        "policies' entropies left out",
+        FORMULAS,
+        "trajectory_entropy",
+        "row_entropy(ops, pi)",
+        "0 * row_entropy(ops, pi)",
+    ),
+    Mutant("entropy of the wrong sign", FORMULAS, "row_entropy", "-ops.sum(ops.xlogx(x))", "ops.sum(ops.xlogx(x))"),
+    Mutant(
+        "a policy's entropy doubled",
+        FORMULAS,
+        "policy_values",
+        "tau * row_entropy(ops, pi)",
+        "2 * tau * row_entropy(ops, pi)",
+    ),
+    Mutant("stages in the wrong order", FORMULAS, "policy_values", "reversed(plan)", "plan"),
+    Mutant("the next step's policy a step late", FORMULAS, "trajectory_law", "plan[1:]", "plan[:-1]"),
+    Mutant("states in place of pairs", FORMULAS, "occupancies", "d[h][:, None] * pi", "d[0][:, None] * pi"),
+    Mutant("the next values forgotten", FORMULAS, "induction", "reward + ops.expect(m.P, V[-1])", "reward"),
+    Mutant("values of the first step for ever", FORMULAS, "induction", "V[-1]", "V[0]"),
+    Mutant("forecasts that forget the past", FORMULAS, "forecast", "counts + prior", "0 * counts + prior"),
+    Mutant("forecasts that do not sum to one", FORMULAS, "forecast", "t + prior * symbols", "t + prior"),
+    Mutant("rewards for what is visited", FORMULAS, "best_response", "-ops.log(q)", "ops.log(q)"),
+    Mutant(
+        "soft samplers for what is visited",
+        FORMULAS,
+        "soft_response",
+        "0 * m.R - ops.log(q)[:, None]",
+        "0 * m.R + ops.log(q)[:, None]",
+    ),
+    Mutant("stale counts", FORMULAS, "entropy_game", "x + y", "y"),
+)
