@@ -47,9 +47,10 @@ def gauss_seidel(
 ) -> Solution:
     """Solve a discounted model by Gauss-Seidel value iteration.
 
-    Parameters and results as in ``value_iteration``; ``max_iter`` counts sweeps over all actions, ``sweeps`` are those of
-    the policy after each pair of them (without regulariser). The order is that of the states' numbers. Sweeps are compiled
-    whatever the size; they run on one thread, ``threads`` are those of the residuals.
+    Parameters and results as in ``value_iteration``; ``max_iter`` counts rounds, a sweep up and one down over all
+    actions, ``sweeps`` are those of the policy after each pair of them (without regulariser). The order is that of
+    the states' numbers. Sweeps are compiled whatever the size; they run on one thread, ``threads`` are those of the
+    residuals.
 
     Raises ModelError where ``gamma = 1``, else as ``value_iteration``.
     """
@@ -81,7 +82,7 @@ def _loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> 
     R, mask, gamma = b.mdp.rewards, b.mask, b.gamma
     stop, actions, Q = Stop(b, tol), np.zeros(b.S, dtype=np.int64), np.empty((b.S, b.A))
     compiled_rows = b.hard or b._rows
-    k = rounds = settled = 0
+    k = settled = 0
     before = actions.copy()
     while True:
         most = 0.0
@@ -93,7 +94,7 @@ def _loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> 
             else:
                 V, old = b.backup(V)[1], V
                 most = float(np.abs(V - old).max())
-        k, rounds = k + 2, rounds + 1
+        k += 1
         if b.hard:
             settled = settled + 1 if np.count_nonzero(actions != before) * SETTLED <= b.S else 0
             before[:] = actions
@@ -105,13 +106,13 @@ def _loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> 
                 if change <= most / 30:
                     break
         target = (1.0 - gamma) * tol * max(b.reward_scale, float(np.abs(V).max()))
-        if most <= target or rounds % EVERY == 0 or k >= max_iter or not np.isfinite(most):
+        if most <= target or k % EVERY == 0 or k >= max_iter or not np.isfinite(most):
             block, TV, low, high = b.backup(V)
             status = stop(TV, low, high) or (Status.MAX_ITER if k >= max_iter else None)
             if status:
                 return stop.result(V, block, TV, status, k)
             if stop.by_span and low * high > 0.0:  # the optimum lies farther on that side everywhere
                 V = V + (low if low > 0.0 else high) / (1.0 - gamma)
-        if settled >= PATIENCE or (gamma > NEAR_ONE and rounds >= PATIENCE):
+        if settled >= PATIENCE or (gamma > NEAR_ONE and k >= PATIENCE):
             rest = modified_loop(b, stop.centred(V), tol, max(max_iter - k, 1), 200)
             return rest._replace(iterations=k + rest.iterations)
