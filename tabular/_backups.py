@@ -35,8 +35,8 @@ class Backups:
     Attributes
     ----------
     reg : the checked regulariser.  given : the same, None for the plain maximum.  hard : whether it is that.
-    compiled : whether kernels do the sweeps.  large : whether a backup is dear enough to keep the last one, and the model
-        plain enough for a certificate from it.
+    compiled : whether kernels do the sweeps.  plain : whether a backup's rounding is bounded
+        a priori: a model of floats that earns something.  large : whether a certificate then comes from the last backup.
     longest : most successors of a pair.  reward_scale : largest available ``|R|``.  mass_min, mass_max : of
         the rows' ``1 - end``.
     """
@@ -64,7 +64,9 @@ class Backups:
         self.mass_min, self.mass_max = float(mass.min()), float(mass.max())
         self._ops = NumpyOps()
         self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
-        self.large = self.compiled and mdp._exact is None and mdp.gamma < 1.0 and self.reward_scale > 0.0
+        self._best = np.empty(mdp.S if self.compiled else 0, dtype=np.int32)  # maximisers of the block
+        self.plain = mdp._exact is None and self.reward_scale > 0.0
+        self.large = self.compiled and self.plain and mdp.gamma < 1.0
         # Kernels know the built-in regularisers, and those for which row functions were registered.
         self._rows = isinstance(self.reg, BUILT_IN)
         if self.compiled and not self._rows:
@@ -116,7 +118,7 @@ class Backups:
             TV = np.empty(self.S)
             Q: Any = self._block
             if self.hard:
-                low, high = self._kernel("backup_max", V, Q, TV, np.empty(self.S, dtype=np.int32))
+                low, high = self._kernel("backup_max", V, Q, TV, self._best)
             else:
                 low, high = self._kernel("soft_backup", V, Q, TV)
             return Q, TV, float(low), float(high)
@@ -124,6 +126,16 @@ class Backups:
         TV = self.conjugate(Q)
         change = TV - V
         return Q, TV, float(change.min()), float(change.max())
+
+    def stage(self, after: np.ndarray, Q: np.ndarray, V: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
+        """A compiled backup without regulariser of the values ``after`` (S,), with its greedy policy, into the others."""
+        from tabular._jit import threads
+        from tabular._kernels import stages
+
+        kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
+        kernel = getattr(stages, f"stage_{kind}" + ("" if self.threads == 1 else "_parallel"))
+        with threads(self.threads):
+            kernel(*rows, self.mdp.rewards, self.mask, self.gamma, after, Q, V, pi, log_pi)
 
     def policy(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maximiser of each row and its logarithm: (S, A) each."""
@@ -135,6 +147,10 @@ class Backups:
             return pi, log_pi
         x = self._value(Q)
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
+
+    def greedy(self, Q: np.ndarray) -> np.ndarray:
+        """(S,) lowest maximisers of what ``backup`` returned last, without regulariser."""
+        return self._best if Q is self._block else Q.argmax(axis=1)
 
     def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A deterministic policy (S,) as ``pi`` and ``log_pi``."""

@@ -15,19 +15,22 @@ if TYPE_CHECKING:
 class PolicyRows:
     """``gamma P_pi`` of a policy (S, A) or of actions (S,), under the threads of its ``Backups``.
 
-    Of a large sparse model the rows of actions are packed, those of any other policy are mixed on the fly.
+    Of a large model no matrix is formed where rows can be read where they are, or, sparse ones of actions, packed.
     """
 
     def __init__(self, b: Backups, pi: np.ndarray) -> None:
         self.gamma, self._threads = b.gamma, b.threads
         self._suffix = "" if b.threads == 1 else "_parallel"
         self._matrix: Any = None
-        self._sparse: tuple[np.ndarray, ...] = ()
-        self._pi = pi
-        if not (b.compiled and isinstance(b.mdp.P, CSR)):
-            self._matrix = b.transition(pi)
+        self._rows: tuple[np.ndarray, ...] = ()
+        self._kernel = ""
+        if b.compiled and isinstance(b.mdp.P, CSR):
+            self._rows = packed(b, pi) if pi.ndim == 1 else (*b.mdp.P, pi)
+            self._kernel = "advance" if pi.ndim == 1 else "advance_mixed"
+        elif b.compiled and pi.ndim == 1:
+            self._rows, self._kernel = (b.mdp.P, pi), "advance_dense"
         else:
-            self._sparse = packed(b, pi) if pi.ndim == 1 else tuple(b.mdp.P)
+            self._matrix = b.transition(pi)
 
     def advance(self, x: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, float, float]:
         """``gamma P_pi x``, which is added to ``V`` in place, with its least and largest component."""
@@ -40,11 +43,7 @@ class PolicyRows:
 
         out = np.empty_like(x)
         with threads(self._threads):
-            if self._pi.ndim == 1:
-                low, high = getattr(kernels, "advance" + self._suffix)(*self._sparse, self.gamma, x, V, out)
-            else:
-                mixed = getattr(kernels, "advance_mixed" + self._suffix)
-                low, high = mixed(*self._sparse, self._pi, self.gamma, x, V, out)
+            low, high = getattr(kernels, self._kernel + self._suffix)(*self._rows, self.gamma, x, V, out)
         return out, low, high
 
 

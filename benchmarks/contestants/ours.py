@@ -17,7 +17,7 @@ from benchmarks.data import Task
 METHODS = {
     "dense": "solve, certificate included",
     "sparse": "solve, certificate included",
-    "batch": "solve of each member, certificates included",
+    "batch": "solve_batch, certificates included",
     "horizon": "solve (backward induction), certificate included",
     "exact": "exact_policy_iteration, from floats to rationals",
 }
@@ -44,13 +44,16 @@ def prepare(task: Task, options: dict[str, Any]) -> Ready:
     asked: dict[str, Any] = {"tol": facts["tolerance"] / options.get("scale", 1.0)}
     asked |= {key: options[key] for key in ("threads", "method") if options.get(key) is not None}
     if task.kind == "batch":
-        members = list(MDPBatch(x["P"], x["R"], facts["gamma"]))
+        from tabular import solve_batch
+
+        batch = MDPBatch(x["P"], x["R"], facts["gamma"])
+        asked.pop("method", None)
         return Ready(
             tabular.__version__,
-            lambda: [solve(m, _regularizer(options), **asked) for m in members],
+            lambda: solve_batch(batch, _regularizer(options), **asked),
             lambda found: (
-                np.stack([s.V for s in found]),
-                {"error_bound": max(s.error_bound for s in found), "iterations": max(s.iterations for s in found)},
+                found.V,
+                {"error_bound": float(found.error_bound.max()), "iterations": int(found.iterations.max())},
             ),
         )
     mdp: MDP | FiniteHorizonMDP

@@ -1,7 +1,8 @@
 # mypy: allow-untyped-defs
-"""One policy's rows of a sparse model, packed: sweeps then read them alone.
+"""One policy's rows: sweeps read them alone.
 
-Rows of a deterministic policy are copied; those of any other are summed on the fly. `advance` is a sweep of a correction:
+Sparse rows of a deterministic policy are packed first, dense ones are long enough to be read where they are; those of any other
+policy are mixed on the fly. `advance` is a sweep of a correction:
 x becomes gamma P_pi x, and V grows by it.
 """
 
@@ -9,6 +10,7 @@ import numpy as np
 from numba import prange
 
 from tabular._jit import kernel
+from tabular._kernels import dense
 from tabular._kernels.sparse import expect
 
 
@@ -43,6 +45,18 @@ def _advance(indptr, indices, data, gamma, x, V, out):
     return low, high
 
 
+def _advance_dense(P, actions, gamma, x, V, out):
+    """The same for the rows that actions (S,) choose in a dense P (S, A, S)."""
+    low, high = np.inf, -np.inf
+    for s in prange(x.size):
+        step = gamma * dense.expect(P, s, actions[s], x)
+        out[s] = step
+        V[s] += step
+        low = min(low, step)
+        high = max(high, step)
+    return low, high
+
+
 def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
     """The same for P_pi of a policy pi (S, A); actions of probability zero are not read."""
     low, high = np.inf, -np.inf
@@ -62,4 +76,5 @@ def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
 
 pick, pick_parallel = kernel(_pick), kernel(_pick, parallel=True)
 advance, advance_parallel = kernel(_advance), kernel(_advance, parallel=True)
+advance_dense, advance_dense_parallel = kernel(_advance_dense), kernel(_advance_dense, parallel=True)
 advance_mixed, advance_mixed_parallel = kernel(_advance_mixed), kernel(_advance_mixed, parallel=True)

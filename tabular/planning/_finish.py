@@ -11,6 +11,7 @@ from tabular import _border as border
 from tabular import _validate as check
 from tabular._backups import Backups
 from tabular.errors import NotConverged
+from tabular.mdp import MDP
 from tabular.planning._loops import Backup, Iterate
 from tabular.solution import Certificate, Solution, Status
 
@@ -96,8 +97,12 @@ def is_dear(b: Backups, stages: int) -> bool:
     """Whether certificates in doubled precision take more than about a tenth of a second."""
     from tabular.certificates.float_bounds import MODERATE
 
-    P = b.mdp.P
-    return stages * ((len(P.data) if b.mdp.is_sparse else P.size) if b.hard else PAIR * b.S * b.A) > MODERATE
+    return stages * (size(b.mdp) if b.hard else PAIR * b.S * b.A) > MODERATE
+
+
+def size(mdp: MDP) -> int:
+    """Entries of the transitions as they are stored."""
+    return len(mdp.P.data) if mdp.is_sparse else int(mdp.P.size)
 
 
 def delivered(solution: Solution, throw: bool, tol: float) -> Solution:

@@ -156,7 +156,7 @@ def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: 
             return stop.result(V, Q, TV, status, k)
         last = V
         # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows, step = b.policy_rows(Q.argmax(axis=1) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
+        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
         V = V + step
         enough = (np.ptp(step) if stop.by_span else np.abs(step).max()) / 30
         for _ in range(sweeps):

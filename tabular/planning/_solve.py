@@ -11,7 +11,7 @@ from tabular._backups import COMPILE_ABOVE, DENSE_SOLVE
 from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
 from tabular.mdp import MDP
-from tabular.planning._finish import TOL
+from tabular.planning._finish import TOL, size
 from tabular.planning.backward_induction import backward_induction
 from tabular.planning.gauss_seidel import gauss_seidel
 from tabular.planning.modified_policy_iteration import modified_policy_iteration
@@ -100,7 +100,7 @@ def solve(
 
 
 def _is_large(mdp: MDP) -> bool:
-    return (len(mdp.P.data) if mdp.is_sparse else mdp.P.size) > COMPILE_ABOVE
+    return size(mdp) > COMPILE_ABOVE
 
 
 def _is_local(mdp: MDP) -> bool:

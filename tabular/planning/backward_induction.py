@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from tabular._backups import Backups
+from tabular._backups import COMPILE_ABOVE, Backups
 from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
-from tabular.planning._finish import TOL, check_options, delivered, is_dear, judged, scale
+from tabular.planning._finish import TOL, check_options, delivered, is_dear, judged, scale, size
 from tabular.solution import Solution, Status
 
 
@@ -36,28 +36,42 @@ def backward_induction(
     expect(mdp, "backward_induction", "FiniteHorizonMDP")
     check_options(tol, throw, threads)
     H, S, A = mdp.H, mdp.S, mdp.A
-    stages = {id(m): Backups(m, regularizer, threads=threads) for m in map(mdp.stage, range(H))}
+    models = {id(m): m for m in map(mdp.stage, range(H))}
+    work = max(size(m) for m in models.values())
+    compiled = None if H * work <= COMPILE_ABOVE else True
+    stages = {i: Backups(m, regularizer, compiled=compiled, threads=threads) for i, m in models.items()}
     V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
     pi, log_pi = np.empty((H, S, A)), np.empty((H, S, A))
     V[H] = mdp.terminal
     for h in reversed(range(H)):
         b = stages[id(mdp.stage(h))]
         with np.errstate(over="ignore", invalid="ignore"):  # the next line sees it
-            Q[h] = b.q(V[h + 1])
-            V[h] = b.conjugate(Q[h])
+            if fused := b.compiled and b.hard:
+                b.stage(V[h + 1], Q[h], V[h], pi[h], log_pi[h])
+            else:
+                Q[h] = b.q(V[h + 1])
+                V[h] = b.conjugate(Q[h])
         if not np.isfinite(V[h]).all():
             V[:h], Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan, np.nan
             failed = Solution(
                 V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why, regularizer=b.given
             )
             return delivered(failed, throw, tol)
-        pi[h], log_pi[h] = b.policy(Q[h])
+        if not fused:
+            pi[h], log_pi[h] = b.policy(Q[h])
     from tabular import certificates
 
     rewards = max(b.reward_scale for b in stages.values())
     allowed = tol * scale(rewards, V)
-    dear = is_dear(max(stages.values(), key=lambda b: b.mdp.nnz), H)
-    found = certificates.certify_finite(mdp, V, regularizer, pi, want=allowed if dear else None)
+    dear = is_dear(max(stages.values(), key=lambda b: size(b.mdp)), H)
+    found = None
+    if dear and all(b.plain and b.hard for b in stages.values()) and mdp._terminal_exact is None:
+        from tabular.certificates.large import certify_stages
+
+        found = certify_stages([stages[id(mdp.stage(h))] for h in range(H)], V)
+        found = found if float(found["V - V*"].upper.max()) <= allowed else None
+    if found is None:
+        found = certificates.certify_finite(mdp, V, regularizer, pi, want=allowed if dear else None)
     model_error = float(found["V*(floats) - V*"].upper)
     solution = Solution(
         V, Q, pi, log_pi, found, Status.CONVERGED, H, "backward induction", model_error=model_error, why=why,

@@ -1,0 +1,40 @@
+# mypy: allow-untyped-defs
+"""A stage of backward induction without regulariser: values, action values and the policy in one pass over P."""
+
+import numpy as np
+from numba import prange
+
+from tabular._jit import kernel
+from tabular._kernels import dense, sparse
+
+
+@kernel
+def choose(Q, mask, s, V, pi, log_pi):
+    """V[s] = max_a Q[s, a], all mass on the lowest maximiser; V is NaN where an available entry is."""
+    top, best = -np.inf, -1
+    for a in range(Q.shape[1]):
+        q = Q[s, a]
+        if mask[s, a] and (q > top or (q != q and top == top)):
+            top, best = q, a
+    V[s] = top
+    for a in range(Q.shape[1]):
+        pi[s, a] = 1.0 if a == best else 0.0
+        log_pi[s, a] = 0.0 if a == best else -np.inf
+
+
+def _stage_dense(P, R, mask, gamma, after, Q, V, pi, log_pi):
+    """From the values `after` (S,) of the next stage; Q, pi, log_pi (S, A), V (S,) are filled."""
+    for s in prange(V.size):
+        dense.q_row(P, R, mask, gamma, after, s, Q)
+        choose(Q, mask, s, V, pi, log_pi)
+
+
+def _stage_sparse(indptr, indices, data, R, mask, gamma, after, Q, V, pi, log_pi):
+    """The same for P in CSR."""
+    for s in prange(V.size):
+        sparse.q_row(indptr, indices, data, R, mask, gamma, after, s, Q)
+        choose(Q, mask, s, V, pi, log_pi)
+
+
+stage_dense, stage_dense_parallel = kernel(_stage_dense), kernel(_stage_dense, parallel=True)
+stage_sparse, stage_sparse_parallel = kernel(_stage_sparse), kernel(_stage_sparse, parallel=True)
