@@ -45,7 +45,7 @@ MUTANTS = (
         "gamma * gamma * expect(P, s, a, V)",
         reason=UNSEEN,
     ),
-    Mutant("kernel: successors of the wrong column", SPARSE, "expect", "V[indices[k]]", "V[indices[k] - 1]"),
+    Mutant("kernel: successors of the wrong column", SPARSE, "expect", "V[np.uint64(indices[k])]", "V[indices[k] - 1]"),
     Mutant("kernel: the row of another action", SPARSE, "q_row", "s * A + a", "s * A"),
     Mutant("kernel: elimination takes the wrong row", BATCHED, "eliminate", "factor * x[k]", "factor * x[i]"),
     Mutant("kernel: I + gamma P for I - gamma P", BATCHED, "_evaluate", "-gamma[b]", "gamma[b]"),
