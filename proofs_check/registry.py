@@ -50,6 +50,8 @@ ROOMS = (
 )
 FOUNDATIONS = "foundations"
 """The one entry that is no single paper: number 0, several BibTeX entries."""
+BASELINES = 120
+"""From this number on stand the baselines that papers of their rooms are compared with."""
 
 _PAPER_FIELDS = ("number", "key", "short", "title", "room", "bibtex", "claims")
 _CLAIM_FIELDS = ("id", "kind", "statement", "mark", "state")
@@ -88,7 +90,7 @@ class ClaimEntry:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper: ``number`` from 1 (0: foundations), ``room`` of `ROOMS`, BibTeX source, claims in order."""
+    """One paper: ``number`` from 1 (0: foundations; from `BASELINES`: baselines), ``room`` of `ROOMS`, BibTeX source, claims in order."""
 
     number: int
     key: str

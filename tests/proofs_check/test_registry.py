@@ -51,7 +51,7 @@ def papers() -> list[Paper]:
 
 
 def test_numbers_are_complete_and_in_order(papers: list[Paper]) -> None:
-    assert [paper.number for paper in papers] == list(range(120))
+    assert [paper.number for paper in papers[: registry.BASELINES]] == list(range(registry.BASELINES))
     assert papers[0].key == registry.FOUNDATIONS
 
 
@@ -92,7 +92,7 @@ def test_bibtex_cites_the_paper_and_its_title(papers: list[Paper]) -> None:
 
 
 def test_titles_and_short_names_are_distinct(papers: list[Paper]) -> None:
-    assert len({paper.title for paper in papers}) == len({paper.short for paper in papers}) == 120
+    assert len({paper.title for paper in papers}) == len({paper.short for paper in papers}) == len(papers)
 
 
 def test_every_room_has_a_paper(papers: list[Paper]) -> None:
