@@ -18,7 +18,7 @@ OK, REFUTED, UNDECIDED, USAGE, INTERRUPTED = 0, 1, 2, 3, 130
 EXITS = """exit codes:
   0    nothing refuted that is not recorded so, and all teeth in
   1    refuted; or a mutant or twin survives, two arithmetics exclude each other, or a body raises
-  2    undecided, vacuous, or not the recorded verdict
+  2    undecided, vacuous and not recorded so, or not the recorded verdict
   3    usage, or a store or process that fails
   130  interrupted
 

@@ -46,7 +46,7 @@ class Outcome:
                 found.append((REFUTED, f"{v.id} is refuted: {v.reason}"))
             elif drift:
                 found.append((UNDECIDED, f"{v.id} is {v.verdict}, {drift}{': ' + v.reason if v.reason else ''}"))
-            elif v.verdict in ("undecided", "vacuous"):
+            elif v.verdict == "undecided" or (v.verdict == "vacuous" and each.job.id not in expected.load()):
                 found.append((UNDECIDED, f"{v.id} is {v.verdict}: {v.reason}"))
             found += [
                 (

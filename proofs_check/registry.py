@@ -50,9 +50,9 @@ ROOMS = (
 )
 FOUNDATIONS = "foundations"
 """The one entry that is no single paper: number 0, several BibTeX entries."""
+BASELINES = 120
+"""From this number on stand the baselines that papers of their rooms are compared with."""
 
-BASELINES = 1000
-"""Numbers above it belong to the baselines that the papers are compared with."""
 _PAPER_FIELDS = ("number", "key", "short", "title", "room", "bibtex", "claims")
 _CLAIM_FIELDS = ("id", "kind", "statement", "mark", "state")
 _CLAIM_OPTIONAL = ("source", "verdict", "reason")
@@ -90,7 +90,7 @@ class ClaimEntry:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper: ``number`` from 1 (0: foundations; above 1000: baselines), ``room`` of `ROOMS`, BibTeX source, claims in order."""
+    """One paper: ``number`` from 1 (0: foundations; from `BASELINES`: baselines), ``room`` of `ROOMS`, BibTeX source, claims in order."""
 
     number: int
     key: str
@@ -103,7 +103,7 @@ class Paper:
     @property
     def label(self) -> str:
         """The number as tables show it: baselines are B1, B2, ..."""
-        return str(self.number) if self.number <= BASELINES else f"B{self.number - BASELINES}"
+        return str(self.number) if self.number < BASELINES else f"B{self.number - BASELINES + 1}"
 
 
 def load(keys: Iterable[str] | None = None, *, directory: Traversable | None = None) -> list[Paper]:

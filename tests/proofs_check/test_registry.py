@@ -51,10 +51,8 @@ def papers() -> list[Paper]:
 
 
 def test_numbers_are_complete_and_in_order(papers: list[Paper]) -> None:
-    numbers = [paper.number for paper in papers]
-    assert numbers[:120] == list(range(120))
-    assert numbers[120:] == list(range(BASELINES + 1, BASELINES + 1 + len(numbers) - 120))
-    assert [paper.label for paper in papers[119:121]] == ["119", "B1"][: len(papers) - 119]
+    assert [paper.number for paper in papers[:BASELINES]] == list(range(BASELINES))
+    assert {paper.label for paper in papers[BASELINES:]} <= {f"B{i}" for i in range(1, 7)}
     assert papers[0].key == registry.FOUNDATIONS
 
 
@@ -95,7 +93,7 @@ def test_bibtex_cites_the_paper_and_its_title(papers: list[Paper]) -> None:
 
 
 def test_titles_and_short_names_are_distinct(papers: list[Paper]) -> None:
-    assert len({paper.title for paper in papers}) == len({paper.short for paper in papers}) == 120
+    assert len({paper.title for paper in papers}) == len({paper.short for paper in papers}) == len(papers)
 
 
 def test_every_room_has_a_paper(papers: list[Paper]) -> None:
