@@ -18,7 +18,7 @@ TAU = 3
 BOTH = (0, 1)
 HISTORIES = tuple(product(BOTH, BOTH, BOTH))
 PRIOR: dict[str, Any] = {
-    "family": (families.garnet(2, 2), families.resets(2, 2), families.hidden_path(2, 2)),
+    "family": (families.garnet(2, 2), families.resets(2, 2)),
     "assumptions": (all_available, no_endings),
     "instances": (),
 }
