@@ -90,7 +90,9 @@ class ClaimEntry:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """One paper: ``number`` from 1 (0: foundations; from `BASELINES`: baselines), ``room`` of `ROOMS`, BibTeX source, claims in order."""
+    """One paper: ``number`` from 1 (0: foundations; from `BASELINES` on: baselines), ``room`` of `ROOMS`, BibTeX source,
+    claims in order.
+    """
 
     number: int
     key: str

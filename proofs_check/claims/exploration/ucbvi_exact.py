@@ -91,7 +91,9 @@ def total_variance_is_bounded(ops: Any, m: Any, pi: Any, mu: Any) -> Inequality:
     return Inequality(variances(ops, m, [pi, mu])[0], (STEPS * _span(ops, m)) ** 2 / 4, axes=("s",))
 
 
-@twin(total_variance_is_bounded, why="H^2 / 8: a fair coin decides whether all later rewards are 0 or 1", family=PLANTED)
+@twin(
+    total_variance_is_bounded, why="H^2 / 8: a fair coin decides whether all later rewards are 0 or 1", family=PLANTED
+)
 def total_variance_of_half_the_size(ops: Any, m: Any, pi: Any, mu: Any) -> Inequality:
     return Inequality(variances(ops, m, [pi, mu])[0], (STEPS * _span(ops, m)) ** 2 / 8, axes=("s",))
 
