@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check import Identity, Inequality, Trial, claim, families, streams, twin
+from proofs_check import Comparison, Identity, Inequality, Trial, claim, families, streams, twin
 from proofs_check.claim import no_endings
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 
-STEPS, EPISODES, P, C = 3, 12, 0.1, float(np.sqrt(2.0))
+STEPS, EPISODES, P, C = 3, 8, 0.1, float(np.sqrt(2.0))
 SMALL: dict[str, Any] = {
     "family": (families.river_swims(3), families.planted_arms(1, 2), families.locks(2)),
     "draws": {"rng": streams},
@@ -109,7 +109,7 @@ def decomposition(ops: Any, m: Any, rng: Any, noise: int = 1) -> tuple[Any, Any]
 @claim(id="optimistic_q.C4", source=PAPER + ", Lemma 4.2", kind="identity", **SMALL)
 def errors_decompose(ops: Any, m: Any, rng: Any) -> Identity:
     r"""Q_h - Q^*_h = \alpha_t^0 (H - Q^*_h) + \sum_i \alpha_t^i [(V_{h+1}^{k_i} - V^*_{h+1})(s_{h+1}^{k_i}) + (\hat
-    P^{k_i} - P) V^*_{h+1} + b_i], along a run of UCB-H, for all pairs and steps. Here H = 3, K = 12.
+    P^{k_i} - P) V^*_{h+1} + b_i], along a run of UCB-H, for all pairs and steps. Here H = 3, K = 8.
 
     Proof: :math:`Q_h = \alpha_t^0 H + \sum_i \alpha_t^i [r + V_{h+1}^{k_i}(s_{h+1}^{k_i}) + b_i]` by unrolling the updates,
     and :math:`Q^*_h = \alpha_t^0 Q^*_h + \sum_i \alpha_t^i [r + P V^*_{h+1}]` as the weights sum to one. The run says which
@@ -175,15 +175,21 @@ def errors_with_small_bonuses(ops: Any, m: Any, rng: Any) -> Trial:
 RIVER_STEPS, RIVER_EPISODES, PAIRS = 10, 64, 12
 
 
-def regret(rng: Any) -> np.ndarray:
-    """(trials,) on RiverSwim; () for one trial."""
-    from tabular.exploration import UCB_H, episodic, interact
-    from tabular.instances import river_swim
+def _regret(model: Any, rng: Any, K: int, c: float, averaging: bool = False) -> np.ndarray:
+    """(trials,) of K episodes of one model; () for one trial."""
+    from tabular.exploration import UCB_H, interact
 
     seeds = [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
-    K = RIVER_EPISODES
-    run = interact(episodic(river_swim(), RIVER_STEPS), UCB_H(P, C), K, seeds=seeds, record=[K], threads=1)
+    run = interact(model, UCB_H(P, c, averaging), K, seeds=seeds, record=[K], threads=1)
     return np.reshape(run.result["total_regret"], rng.batch)
+
+
+def regret(rng: Any) -> np.ndarray:
+    """On RiverSwim."""
+    from tabular.exploration import episodic
+    from tabular.instances import river_swim
+
+    return _regret(episodic(river_swim(), RIVER_STEPS), rng, RIVER_EPISODES, C)
 
 
 @claim(
@@ -214,3 +220,38 @@ def regret_of_ucb_h(ops: Any, m: Any, rng: Any) -> Inequality:
 def small_regret_of_ucb_h(ops: Any, m: Any, rng: Any) -> Inequality:
     root = ops.sqrt(ops.constant(PAIRS * RIVER_EPISODES))
     return Inequality(ops.array(regret(rng), 0), RIVER_STEPS * root / 100, trivial=RIVER_STEPS * RIVER_EPISODES)
+
+
+PLACES, TRIES = 4, 200
+
+
+def lock_regrets(rng: Any) -> list[np.ndarray]:
+    """Of plain averaging and of the paper's rates, on one lock."""
+    from tabular.instances import combination_lock
+
+    model = combination_lock(PLACES, 2, slip=Fraction(1, 10), seed=1)
+    return [_regret(model, rng, TRIES, 0.2, averaging) for averaging in (True, False)]
+
+
+@claim(
+    id="optimistic_q.C5b",
+    family=families.bandits(2),
+    draws={"rng": streams},
+    source="ours, after " + PAPER,
+    kind="comparison",
+    instances=(),
+)
+def averaging_costs_regret(ops: Any, m: Any, rng: Any) -> Comparison:
+    r"""On a combination lock of four steps and two actions, with slips of 1/10, c = 1/5 and 200 episodes, UCB-H with \alpha_t
+    = 1/t has the larger expected regret.
+
+    Open: a measurement; C5 says why.
+    """
+    slow, fast = lock_regrets(rng)
+    return Comparison(ops.array(slow, 0), ops.array(fast, 0), bound=TRIES)
+
+
+@twin(averaging_costs_regret, why="the smaller one")
+def averaging_saves_regret(ops: Any, m: Any, rng: Any) -> Comparison:
+    slow, fast = lock_regrets(rng)
+    return Comparison(ops.array(fast, 0), ops.array(slow, 0), bound=TRIES)
