@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from proofs_check import kernel_mutants, mutants, planted, runner, selection, teeth
-from proofs_check.cli import OK, REFUTED, USAGE, main
-from proofs_check.jobs import ONE_THREAD, Job
+from proofs_check.cli import OK, REFUTED, UNDECIDED, USAGE, main
+from proofs_check.jobs import ONE_THREAD, Done, Job
 from proofs_check.mutants import Mutant, StaleMutant, check, mutants_of, rewritten
 from proofs_check.operator_mutants import MUTANTS, OPERATORS, canary
 from proofs_check.outcome import Outcome, survives
@@ -337,3 +337,17 @@ def test_kernels_are_named_as_the_check_names_them() -> None:
         "batched",
         "entropic",
     }
+
+
+def test_vacuous_is_no_problem_where_it_is_the_recorded_verdict() -> None:
+    false = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
+    vacuous = replace(false, verdict="vacuous", reason="the bound never goes below the trivial one")
+
+    def code(name: str, drifts: dict[str, str]) -> int:
+        job = Job(name, None, None, BUDGETS["quick"], 0)
+        done = Done(job, replace(vacuous, id=name), (), "", 0.0)
+        return Outcome([done], [], False, false, drifts).code
+
+    assert code("ucbvi.C1", {}) == OK
+    assert code("ucbvi.C1", {"ucbvi.C1": "expected holds"}) == UNDECIDED
+    assert code("mine.C1", {}) == UNDECIDED

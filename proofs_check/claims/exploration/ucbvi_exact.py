@@ -64,7 +64,7 @@ def total_variance(ops: Any, m: Any, pi: Any, mu: Any) -> Identity:
     return Identity(*variances(ops, m, [pi, mu]), axes=("s",))
 
 
-@twin(total_variance, why="the optimal values on the left, in place of the policy's")
+@twin(total_variance, why="the optimal values on the left, in place of the policy's", family=families.garnet(3, 2))
 def total_variance_of_optimal_values(ops: Any, m: Any, pi: Any, mu: Any) -> Identity:
     return Identity(*variances(ops, m, [pi, mu], _optimal(ops, m)), axes=("s",))
 
@@ -72,6 +72,7 @@ def total_variance_of_optimal_values(ops: Any, m: Any, pi: Any, mu: Any) -> Iden
 @twin(
     total_variance,
     why="policies that draw their actions, whose draws have a variance, too",
+    family=families.garnet(3, 2),
     draws={"pi": policies(interior=True), "mu": policies(interior=True)},
 )
 def total_variance_of_drawn_actions(ops: Any, m: Any, pi: Any, mu: Any) -> Identity:

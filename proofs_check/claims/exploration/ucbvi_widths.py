@@ -89,7 +89,7 @@ def coin_strays(rng: Any, factor: float) -> np.ndarray:
     draws={"rng": streams},
     source=PAPER + ", Eq. 11 corrected",
     kind="probability",
-    least=6200,
+    least=3800,
 )
 def factor_under_the_root(ops: Any, m: Any, rng: Any) -> Trial:
     r"""For one N the width is \sqrt{2 Var L / N} + 2 H L / (3 N), L = \log(2/\delta): with the factor 2 under the root, which
