@@ -237,7 +237,7 @@ WORKLOADS: dict[str, Workload] = {
         (OURS, *peers("rlberry-scool")),
         limit=300.0,
         rounds=3,
-        pending="the project has no UCBVI yet",
+        pending="our learners draw from streams of their own: shared draws are to come",
     ),
     "W8": Workload(
         "exact rational optimum, S=100, A=4",

@@ -21,7 +21,7 @@ METHODS = {
     "horizon": "solve (backward induction), certificate included",
     "exact": "exact_policy_iteration, from floats to rationals",
 }
-REFUSALS = {"ucbvi": "the project has no UCBVI yet"}
+REFUSALS = {"ucbvi": "its draws come from streams of its own: shared draws are to come"}
 
 
 def prepare(task: Task, options: dict[str, Any]) -> Ready:
