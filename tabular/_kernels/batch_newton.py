@@ -9,6 +9,7 @@ import numpy as np
 from numba import prange
 
 from tabular._jit import kernel
+from tabular._kernels import dense
 from tabular._kernels.batched import eliminate
 from tabular._kernels.entropic import conjugate_row, policy_row
 
@@ -16,15 +17,14 @@ from tabular._kernels.entropic import conjugate_row, policy_row
 @kernel
 def backup(P, R, mask, gamma, reg, b, V, Q, TV, zero):
     """Q[b], TV[b] at V[b], which may be known to be zero; returns min and max of TV - V, NaN where one is."""
-    S, A = R.shape[1], R.shape[2]
     low, high = np.inf, -np.inf
-    for s in range(S):
-        for a in range(A):
-            total = 0.0
-            if not zero:
-                for t in range(S):
-                    total += P[b, s, a, t] * V[b, t]
-            Q[b, s, a] = R[b, s, a] + gamma * total if mask[b, s, a] else -np.inf
+    if zero:
+        for s in range(R.shape[1]):
+            for a in range(R.shape[2]):
+                Q[b, s, a] = R[b, s, a] if mask[b, s, a] else -np.inf
+    else:
+        dense.q_backup(P[b], R[b], mask[b], gamma, V[b], Q[b])
+    for s in range(R.shape[1]):
         TV[b, s] = conjugate_row(reg, Q[b, s], mask[b, s], s)
         d = TV[b, s] - V[b, s]
         if d != d:
@@ -50,8 +50,8 @@ def system(P, pi, gamma, b, M):
 
 
 @kernel
-def masses(P, end, mask, b):
-    """Least and largest 1 - end of the available pairs of member b, and the largest |row sum + end - 1|."""
+def ends(P, end, mask, b):
+    """Least and largest end of the available pairs of member b, and the largest |row sum + end - 1|."""
     least, most, off = 1.0, 0.0, 0.0
     for s in range(mask.shape[1]):
         for a in range(mask.shape[2]):
@@ -60,8 +60,8 @@ def masses(P, end, mask, b):
                 for t in range(P.shape[3]):
                     total += P[b, s, a, t]
                 off = max(off, abs(total + end[b, s, a] - 1.0))
-                least = min(least, 1.0 - end[b, s, a])
-                most = max(most, 1.0 - end[b, s, a])
+                least = min(least, end[b, s, a])
+                most = max(most, end[b, s, a])
     return least, most, off
 
 
@@ -77,14 +77,13 @@ def _newton(P, R, mask, end, gamma, reg, tol, limit, work, x, V, Q, TV, pi, log_
     """From V = 0 until the bracket of V* is half of `tol` relative to the values, or Newton's steps stop shrinking it.
 
     `work` (blocks, S, S) and x (blocks, S) are scratch: block i does the members i, i + blocks, ...; the numbers (B,) are
-    those of `backup` at the final V, `masses`, and the backups made. Row s of member b is row b*stride + s of the
-    regulariser's arrays.
+    those of `backup` at the final V, `ends`, and the backups made.
     """
     blocks, B, S = work.shape[0], R.shape[0], R.shape[1]
     for block in prange(blocks):
         for b in range(block, B, blocks):
-            least[b], most[b], off[b] = masses(P, end, mask, b)
-            gap = 1.0 - gamma[b] * most[b]
+            least[b], most[b], off[b] = ends(P, end, mask, b)
+            gap = (1.0 - gamma[b]) + gamma[b] * least[b]
             reward = 0.0
             for s in range(S):
                 for a in range(R.shape[2]):
@@ -98,7 +97,7 @@ def _newton(P, R, mask, end, gamma, reg, tol, limit, work, x, V, Q, TV, pi, log_
                     break
                 stale = 0 if size < 0.5 * best else stale + 1
                 best = min(best, size)
-                if stale > 3 and size <= 64.0 * S * 2.3e-16 * max(reward, largest(V, b)):
+                if k == limit or (stale > 3 and size <= 64.0 * S * 2.3e-16 * max(reward, largest(V, b))):
                     break
                 for s in range(S):
                     policy_row(reg, Q[b, s], mask[b, s], s, pi[b, s], log_pi[b, s])

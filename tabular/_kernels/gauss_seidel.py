@@ -8,6 +8,7 @@ V[s] = max_a (R + gamma sum_{t != s} P V) / (1 - gamma P[s, a, s]). One thread: 
 import numpy as np
 
 from tabular._jit import kernel
+from tabular._kernels import dense, sparse
 from tabular._kernels.entropic import conjugate_row
 
 
@@ -27,11 +28,8 @@ def sparse_own(indptr, indices, data, gamma, V, s, row, r):
 @kernel
 def dense_own(P, gamma, V, s, a, r):
     """The same of a dense row."""
-    rest = 0.0
-    for t in range(V.size):
-        rest += P[s, a, t] * V[t]
     own = P[s, a, s]
-    return (r + gamma * (rest - own * V[s])) / (1.0 - gamma * own)
+    return (r + gamma * (dense.expect(P, s, a, V) - own * V[s])) / (1.0 - gamma * own)
 
 
 @kernel
@@ -102,16 +100,11 @@ def policy_dense(P, r, gamma, V, down):
 @kernel
 def soft_sweep_sparse(indptr, indices, data, R, mask, gamma, reg, V, Q, down):
     """With a regulariser: V[s] becomes the conjugate of the backed-up row Q[s]; returns the largest change."""
-    S, A = R.shape
+    S = V.size
     most = 0.0
     for i in range(S):
         s = S - 1 - i if down else i
-        for a in range(A):
-            total = 0.0
-            row = s * A + a
-            for k in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
-                total += data[k] * V[np.uint64(indices[k])]
-            Q[s, a] = R[s, a] + gamma * total if mask[s, a] else -np.inf
+        sparse.q_row(indptr, indices, data, R, mask, gamma, V, s, Q)
         v = conjugate_row(reg, Q[s], mask[s], s)
         most = max(most, abs(v - V[s]))
         V[s] = v
@@ -121,15 +114,11 @@ def soft_sweep_sparse(indptr, indices, data, R, mask, gamma, reg, V, Q, down):
 @kernel
 def soft_sweep_dense(P, R, mask, gamma, reg, V, Q, down):
     """The same for a dense model."""
-    S, A = R.shape
+    S = V.size
     most = 0.0
     for i in range(S):
         s = S - 1 - i if down else i
-        for a in range(A):
-            total = 0.0
-            for t in range(S):
-                total += P[s, a, t] * V[t]
-            Q[s, a] = R[s, a] + gamma * total if mask[s, a] else -np.inf
+        dense.q_row(P, R, mask, gamma, V, s, Q)
         v = conjugate_row(reg, Q[s], mask[s], s)
         most = max(most, abs(v - V[s]))
         V[s] = v

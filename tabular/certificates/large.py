@@ -48,10 +48,10 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[s
     mdp, reg, Q, TV = b.mdp, b.reg, backup.Q, backup.TV
     size = 1.001 * max(backup.size, float(np.abs(V).max()))
     off = mdp.row_error
-    r = backup_error(b.longest, b.reward_scale, size) + 1.01 * off * size + 8 * U * (size + b.reward_scale)
+    r = radius(b.longest, b.reward_scale, size, off) + 8 * U * (size + b.reward_scale)
     model = Doubled(mdp) if mdp.has_end else None
     gap = _gap(mdp.gamma)
-    conjugate = _conjugate_error(reg, b.A, TV)
+    conjugate = conjugate_error(reg, b.A, TV)
     ops = EnclosureOps()
     values = Value(ops, pack(np.where(b.mask, Q, 0.0), r), 2)
     if conjugate is None:
@@ -68,7 +68,7 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[s
         star = span_hard(d - wide, d + wide, model)
     else:
         star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
-    cost = _cost_of_rounding(reg, b.A)
+    cost = cost_of_rounding(reg, b.A)
     gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
     if cost is None:
         own = span_rows(*_of_policy(ops, reg, values, V, pi, b.mask), gaps)
@@ -98,7 +98,7 @@ def certify_stages(stages: list[Any], V: np.ndarray) -> dict[str, Certificate]:
     for h in range(H - 1, -1, -1):
         b = stages[h]
         off, top = b.mdp.row_error, 1.001 * float(size[h + 1])
-        r = backup_error(b.longest, b.reward_scale, top) + 1.01 * off * top
+        r = radius(b.longest, b.reward_scale, top, off)
         e[h] = (r + b.gamma * e[h + 1]) * (1 + 4 * U)
         change[h] = (1.01 * off * (top + e[h + 1]) + (1 + 1.01 * off) * b.gamma * change[h + 1]) * (
             1 + 8 * U
@@ -118,7 +118,12 @@ def _gap(gamma: float) -> Pair:
     return np.array([(1.0 - gamma) * (1 - 2 * U)]), np.array([(1.0 - gamma) * (1 + 2 * U)])
 
 
-def _conjugate_error(reg: Any, n: int, TV: np.ndarray) -> Any:
+def radius(longest: int, reward: Any, size: Any, off: Any) -> Any:
+    """Bound on what separates compiled action values of ``|V| <= size`` from those of the exact model."""
+    return backup_error(longest, reward, size) + 1.01 * off * size
+
+
+def conjugate_error(reg: Any, n: int, TV: np.ndarray) -> Any:
     """Bound on the rounding of the compiled conjugate; None where none is at hand."""
     if isinstance(reg, Hard):
         return 0.0
@@ -129,7 +134,7 @@ def _conjugate_error(reg: Any, n: int, TV: np.ndarray) -> Any:
     return None
 
 
-def _cost_of_rounding(reg: Any, n: int) -> Any:
+def cost_of_rounding(reg: Any, n: int) -> Any:
     """``F`` above; None where none is at hand."""
     if isinstance(reg, Hard):
         return 0.0

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tabular import _border as border
-from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
+from tabular._rounding import U
 from tabular.certificates.doubled import up
 from tabular.errors import ModelError, NotConverged
 from tabular.planning._finish import TOL, check_options
-from tabular.regularizers import BUILT_IN, Hard, Shannon, Tsallis, checked
+from tabular.regularizers import BUILT_IN, Hard, checked
 
 if TYPE_CHECKING:
     from tabular.batch import MDPBatch
@@ -129,21 +129,17 @@ def _bounds(
     batch: MDPBatch, reg: Any, V: np.ndarray, TV: np.ndarray, low: np.ndarray, high: np.ndarray,
     least: np.ndarray, most: np.ndarray, off: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """``lower <= V* - V <= upper`` and the policy gap, each (B,)."""
+    """``lower <= V* - V <= upper`` and the policy gap, each (B,); ``least``, ``most``: of the ends of a member."""
+    from tabular.certificates.large import conjugate_error, cost_of_rounding, radius
+
     reward, size = np.abs(batch.rewards).max(axis=(1, 2)), 1.001 * np.abs(V).max(axis=1)
     row = np.full(batch.B, 4.0 * U) if batch.totals is not None else off + 2.0 * (batch.S + 1) * U
-    r = backup_error(batch.S, reward, size) + 1.01 * row * size + 8 * U * (size + reward)
     gamma_error = 0.0 if batch._gamma_exact is None else U
-    r = r + gamma_error * size
-    cost = np.full(batch.B, np.inf)
-    n = batch.A
-    if isinstance(reg, Hard):
-        wide, cost = r, np.zeros(batch.B)
-    elif isinstance(reg, Shannon) and np.ndim(reg.tau) == 0:
-        wide = r + shannon_error(n, reg.tau, np.abs(TV).max(axis=1))
-        cost = np.full(batch.B, 1.01 * reg.tau * 2 * (4 * np.log(n) + 2 * F + n + 4) * U)
-    elif isinstance(reg, Tsallis) and np.ndim(reg.tau) == 0 and np.ndim(reg.q) == 0 and reg.q != 1:
-        wide = r + tsallis_error(n, reg.q, reg.tau, np.abs(TV).max(axis=1))
+    r = radius(batch.S, reward, size, row) + 8 * U * (size + reward) + gamma_error * size
+    conjugate, cost = conjugate_error(reg, batch.A, np.abs(TV).max(axis=1)), cost_of_rounding(reg, batch.A)
+    cost = np.inf if cost is None else cost
+    if conjugate is not None:
+        wide = r + conjugate
     else:
         from tabular.reference import EnclosureOps, operators
 
@@ -153,7 +149,7 @@ def _bounds(
         low, high, wide = lo.min(axis=1), hi.max(axis=1), np.zeros(batch.B)
     slack = 8 * U + 2 * row
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        gaps = [(1.0 - batch.gamma) + batch.gamma * (1.0 - mass) for mass in (most, least)]
+        gaps = [(1.0 - batch.gamma) + batch.gamma * end for end in (least, most)]
         near = np.maximum(gaps[0] * (1 - slack) - 2 * gamma_error, 0.0)  # the least 1 - gamma m, and the greatest
         far = np.minimum(gaps[1] * (1 + slack) + 2 * gamma_error, 1.0)
         upper = _over(up(high + 1.001 * wide), near, far)

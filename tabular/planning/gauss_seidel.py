@@ -49,8 +49,8 @@ def gauss_seidel(
 
     Parameters and results as in ``value_iteration``; ``max_iter`` counts rounds, a sweep up and one down over all
     actions, ``sweeps`` are those of the policy after each pair of them (without regulariser). The order is that of
-    the states' numbers. Sweeps are compiled whatever the size; they run on one thread, ``threads`` are those of the
-    residuals.
+    the states' numbers. Sweeps are compiled whatever the size (of a regulariser of one's own without compiled rows:
+    plain backups); they run on one thread, ``threads`` are those of the residuals.
 
     Raises ModelError where ``gamma = 1``, else as ``value_iteration``.
     """

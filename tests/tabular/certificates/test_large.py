@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabular import KL, MDP, Shannon, Tsallis, evaluate_policy, solve
+from tabular import KL, MDP, FiniteHorizonMDP, Shannon, Tsallis, backward_induction, evaluate_policy, solve
 from tabular._backups import Backups
-from tabular.certificates import certify, model_error, refine
-from tabular.certificates.large import certify_backup
+from tabular.certificates import certify, certify_finite, model_error, refine
+from tabular.certificates.large import certify_backup, certify_stages
 from tabular.planning._finish import finish
 from tabular.planning._loops import Iterate, modified_loop, value_loop, zeros
 
@@ -111,6 +111,31 @@ def test_a_damaged_backup_is_not_certified() -> None:
     assert honest < 0.1 and abs(moved.lower.min() + 1.0 / (1.0 - mdp.gamma)) < 0.1
     wider = certify_backup(b, iterate.V, backup._replace(size=1e10 * backup.size), pi)["V - V*"].upper.max()
     assert wider > honest + 1e-7
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_stages_add_up_their_rounding(kind: str) -> None:
+    """Truth inside the bounds of backward induction, which are above those in doubled precision and not by much."""
+    for sparse in (False, True):
+        one = drawn(kind, 20, sparse=sparse)
+        fh = FiniteHorizonMDP(one.P, one.R, H=6, end=one.end if one.has_end else None, gamma=0.95)
+        slow = backward_induction(fh)
+        b = [Backups(fh.stage(h), compiled=True) for h in range(6)]
+        V, Q = np.zeros((7, fh.S)), np.empty((6, fh.S, fh.A))
+        pi, log_pi = np.empty_like(Q), np.empty_like(Q)
+        for h in reversed(range(6)):
+            b[h].stage(V[h + 1], Q[h], V[h], pi[h], log_pi[h])
+        np.testing.assert_allclose(V, slow.V, rtol=1e-13, atol=1e-13 * np.abs(V).max())
+        np.testing.assert_array_equal(pi, slow.pi)
+        np.testing.assert_array_equal(log_pi, slow.log_pi)
+        quick, tight = certify_stages(b, V), certify_finite(fh, V, None, pi)
+        for key in ("V - V*", "V - V^pi"):
+            low, high = quick[key].lower, quick[key].upper
+            assert (low[:-1] <= tight[key].lower[:-1]).all() and (high[:-1] >= tight[key].upper[:-1]).all()
+            assert not low[-1].any() and not high[-1].any()  # zero is the terminal value exactly
+            assert quick[key].upper.max() <= 1e-12 * max(np.abs(V).max(), np.abs(fh.stage(0).rewards).max())
+        assert quick["max(V* - V^pi)"].upper >= tight["max(V* - V^pi)"].upper
+        assert quick["V*(floats) - V*"].upper >= tight["V*(floats) - V*"].upper
 
 
 def test_exact_and_rewardless_models_take_the_long_way() -> None:

@@ -49,6 +49,29 @@ def test_the_gap_of_the_policy_is_bounded() -> None:
     assert [Fraction(x) for x in found.V[0]] != list(exact.V)  # the last one is regularised
 
 
+def test_bounds_at_the_iteration_limit_are_those_of_the_values_returned() -> None:
+    batch = instances.garnet(S=5, A=3, gamma=0.9)(seed=4, n=20)
+    for limit in (1, 2):
+        found = solve_batch(batch, max_iter=limit, throw=False)
+        for b in range(batch.B):
+            alone = solve(batch[b])
+            off = alone.V - found.V[b]
+            assert (found.lower[b] - alone.error_bound <= off).all() and (
+                off <= found.upper[b] + alone.error_bound
+            ).all()
+            np.testing.assert_allclose(found.Q[b], alone.Q - 0.9 * (batch[b].P @ off), atol=1e-7)
+
+
+def test_ends_far_below_the_unit_roundoff_of_one_are_not_lost() -> None:
+    """1 - gamma m = (1 - gamma) + gamma end: of a mass 1 - end nothing of the end would be left."""
+    gamma, end = 1 - 2.0**-50, 3 * 2.0**-55
+    P = np.full((1, 1, 1, 1), 1.0)
+    found = solve_batch(MDPBatch(P, np.ones((1, 1, 1)), gamma, end=np.full((1, 1, 1), end)), max_iter=1, throw=False)
+    exact = 1 / (1 - Fraction(gamma) / (1 + Fraction(end)))
+    assert found.V[0, 0] == 0.0 and Fraction(float(found.lower[0])) <= exact <= Fraction(float(found.upper[0]))
+    assert found.upper[0] <= 1.001 * float(exact)
+
+
 def test_threads_change_no_bit() -> None:
     batch = instances.garnet(S=4, A=2)(seed=2, n=50)
     one, two = (solve_batch(batch, Shannon(0.1), threads=n, throw=False) for n in (1, 2))
