@@ -112,7 +112,8 @@ class Backups:
         """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
         if self.compiled and self._rows and not V.any():  # R is Q, and P is not read
             R = np.where(self.mask, self.mdp.rewards, -np.inf)
-            TV = self.conjugate(R)
+            TV = np.empty(self.S)
+            self._kernel("conjugate", R, TV)
             return R, TV, float(TV.min()), float(TV.max())
         if self.compiled and self._rows:
             TV = np.empty(self.S)
@@ -176,7 +177,7 @@ class Backups:
         home, rows = (sparse, tuple(P)) if is_csr else (dense, (P,))
         suffix = "" if self.threads == 1 else "_parallel"
         with threads(self.threads):
-            if name == "policy":
+            if name in ("policy", "conjugate"):
                 return getattr(entropic, name + suffix)(self.reg, arrays[0], mask, *arrays[1:])
             if name == "soft_backup":
                 kind = "_sparse" if is_csr else "_dense"

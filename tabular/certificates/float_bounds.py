@@ -128,6 +128,19 @@ class Enclosed:
         self.mask, self.V = m.mask, self.ops.array(V, 1)
         self.Q = self.ops.q_backup(m, self.ops.array(after, 1))
 
+    @classmethod
+    def around(cls, mask: np.ndarray, Q: np.ndarray, radius: float, V: np.ndarray) -> Enclosed:
+        """The same from action values (S, A) that are known within ``radius``."""
+        from tabular.reference.enclosure_ops import EnclosureOps
+        from tabular.reference.enclosures import pack
+        from tabular.reference.value import Value
+
+        out = cls.__new__(cls)
+        out.ops, out.mask = EnclosureOps(), mask
+        out.V = out.ops.array(V, 1)
+        out.Q = Value(out.ops, pack(np.where(mask, Q, 0.0), radius), 2)
+        return out
+
     def optimal(self, regularizer: Any) -> tuple[np.ndarray, np.ndarray]:
         """Bounds (S,), or (S, A) on the advantages without regulariser."""
         if isinstance(regularizer, Hard):

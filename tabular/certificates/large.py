@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
-from tabular.certificates.doubled import UNDERFLOW, down, up
+from tabular.certificates.doubled import UNDERFLOW
 from tabular.certificates.float_bounds import (
     REFERENCE,
+    Enclosed,
     Pair,
     action_gaps,
     gap_certificate,
@@ -31,9 +32,6 @@ from tabular.certificates.float_bounds import (
     support_of,
 )
 from tabular.certificates.model import Doubled
-from tabular.reference.enclosure_ops import EnclosureOps
-from tabular.reference.enclosures import pack
-from tabular.reference.value import Value
 from tabular.regularizers import Hard, Shannon, Tsallis
 from tabular.solution import Certificate
 
@@ -52,11 +50,9 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[s
     model = Doubled(mdp) if mdp.has_end else None
     gap = _gap(mdp.gamma)
     conjugate = conjugate_error(reg, b.A, TV)
-    ops = EnclosureOps()
-    values = Value(ops, pack(np.where(b.mask, Q, 0.0), r), 2)
+    cost = cost_of_rounding(reg, b.A)
     if conjugate is None:
-        low, high = ops.bounds(reg.conjugate(ops, values, b.mask))
-        low, high = down(low - V), up(high - V)
+        low, high = Enclosed.around(b.mask, Q, r, V).optimal(reg)
     else:
         d, wide = TV - V, 1.001 * (r + conjugate + U * np.abs(TV - V))
         low, high = d - wide, d + wide
@@ -68,12 +64,9 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[s
         star = span_hard(d - wide, d + wide, model)
     else:
         star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
-    cost = cost_of_rounding(reg, b.A)
     gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
-    if cost is None:
-        own = span_rows(*_of_policy(ops, reg, values, V, pi, b.mask), gaps)
-    else:
-        own = span_rows(low - 1.001 * (cost + 2 * r), high, gaps)
+    near = None if cost is None else (low - 1.001 * (cost + 2 * r), high)
+    own = span_rows(*(near or Enclosed.around(b.mask, Q, r, V).of_policy(reg, pi)), gaps)
     out = {
         "V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE),
         "V - V^pi": Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE),
@@ -141,13 +134,6 @@ def cost_of_rounding(reg: Any, n: int) -> Any:
     if isinstance(reg, Shannon):
         return 1.01 * reg.tau * 2 * (4 * np.log(n) + 2 * F + n + 4) * U
     return None
-
-
-def _of_policy(ops: EnclosureOps, reg: Any, Q: Value, V: np.ndarray, pi: np.ndarray, mask: np.ndarray) -> Pair:
-    """Bounds (S,) on ``T_pi V - V``."""
-    value = ops.distribution(pi)
-    d = ops.dot(value, ops.where(mask, Q - ops.array(V, 1)[:, None], 0))
-    return ops.bounds(d - reg.value(ops, value, mask))
 
 
 def _floats_change(off: float, gamma: float, bound: float, gap: float) -> float:

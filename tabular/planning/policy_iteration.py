@@ -15,7 +15,7 @@ import numpy as np
 from tabular._backups import Backups
 from tabular._border import expect
 from tabular.mdp import MDP
-from tabular.planning._finish import TOL, check_options, delivered, finish, start
+from tabular.planning._finish import TOL, check_options, delivered, finish, size, start
 from tabular.planning._loops import Iterate, howard_loop, newton_loop, zeros
 from tabular.planning._total import TotalReward, regularised_start
 from tabular.planning._total_solve import solve_total
@@ -64,9 +64,8 @@ def policy_iteration(
 
 def warmed(b: Backups) -> np.ndarray:
     """Values after as many backups as cost no more than one linear system, or until their actions have stayed for a while."""
-    P = b.mdp.P
     V, actions, same = np.zeros(b.S), np.zeros(0), 0
-    work = (len(P.data) if b.mdp.is_sparse else P.size) + b.S * b.A
+    work = size(b.mdp) + b.S * b.A
     for _ in range(min(MOST_BACKUPS, b.S**3 // (3 * work))):
         Q = b.q(V)
         V, before, actions = Q.max(axis=1), actions, Q.argmax(axis=1)
