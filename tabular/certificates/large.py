@@ -66,7 +66,8 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[s
         star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
     gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
     near = None if cost is None else (low - 1.001 * (cost + 2 * r), high)
-    own = span_rows(*(near or Enclosed.around(b.mask, Q, r, V).of_policy(reg, pi)), gaps)
+    low, high = near or Enclosed.around(b.mask, Q, r, V).of_policy(reg, pi)
+    own = span_rows(low, high, gaps)
     out = {
         "V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE),
         "V - V^pi": Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE),
