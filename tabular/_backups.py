@@ -20,8 +20,10 @@ from tabular.regularizers import BUILT_IN, Hard, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
-THREADS_ABOVE = 10_000_000
-"""Multiply-adds of a sweep beyond which compiled loops use all threads: waking them takes milliseconds."""
+THREADS_ABOVE = 2_000_000
+"""Multiply-adds of a sweep beyond which compiled loops use all threads of TBB."""
+OTHER_THREADS_ABOVE = 10_000_000
+"""The same where there is no TBB: waking OpenMP's threads takes milliseconds under a busy neighbour."""
 DENSE_SOLVE = 1_500
 """States up to which linear systems are solved as dense ones, whatever the model's representation."""
 
@@ -53,6 +55,10 @@ class Backups:
         work = (len(P.data) if isinstance(P, CSR) else P.size) + mdp.S * mdp.A
         self.compiled = work > COMPILE_ABOVE if compiled is None else compiled
         self.threads = 1 if threads is None and work <= THREADS_ABOVE else threads
+        if self.threads is None and work <= OTHER_THREADS_ABOVE:
+            from tabular._jit import has_tbb
+
+            self.threads = None if has_tbb() else 1
         if isinstance(P, CSR):
             count = np.diff(P.indptr)
             self.longest = int(count.max(initial=0))
@@ -64,7 +70,8 @@ class Backups:
         self.mass_min, self.mass_max = float(mass.min()), float(mass.max())
         self._ops = NumpyOps()
         self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
-        self._best = np.empty(mdp.S if self.compiled else 0, dtype=np.int32)  # maximisers of the block
+        self._best = np.empty(mdp.S if self.compiled else 0, dtype=np.int32)
+        self._chosen: Any = None  # the action values whose maximisers they are
         self.plain = mdp._exact is None and self.reward_scale > 0.0
         self.large = self.compiled and self.plain and mdp.gamma < 1.0
         # Kernels know the built-in regularisers, and those for which row functions were registered.
@@ -111,15 +118,20 @@ class Backups:
     def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
         if self.compiled and self._rows and not V.any():  # R is Q, and P is not read
-            R = np.where(self.mask, self.mdp.rewards, -np.inf)
+            R = self.mdp.rewards if self.full else np.where(self.mask, self.mdp.rewards, -np.inf)
             TV = np.empty(self.S)
-            self._kernel("conjugate", R, TV)
+            if self.hard:
+                self._greedy("greedy", R, self.mask, TV, self._best)
+                self._chosen = R
+            else:
+                self._kernel("conjugate", R, TV)
             return R, TV, float(TV.min()), float(TV.max())
         if self.compiled and self._rows:
             TV = np.empty(self.S)
             Q: Any = self._block
             if self.hard:
                 low, high = self._kernel("backup_max", V, Q, TV, self._best)
+                self._chosen = Q
             else:
                 low, high = self._kernel("soft_backup", V, Q, TV)
             return Q, TV, float(low), float(high)
@@ -130,13 +142,15 @@ class Backups:
 
     def stage(self, after: np.ndarray, Q: np.ndarray, V: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
         """A compiled backup without regulariser of the values ``after`` (S,), with its greedy policy, into the others."""
+        kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
+        self._greedy(f"stage_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, after, Q, V, pi, log_pi)
+
+    def _greedy(self, name: str, *arrays: Any) -> None:
         from tabular._jit import threads
         from tabular._kernels import stages
 
-        kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
-        kernel = getattr(stages, f"stage_{kind}" + ("" if self.threads == 1 else "_parallel"))
         with threads(self.threads):
-            kernel(*rows, self.mdp.rewards, self.mask, self.gamma, after, Q, V, pi, log_pi)
+            getattr(stages, name + ("" if self.threads == 1 else "_parallel"))(*arrays)
 
     def policy(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maximiser of each row and its logarithm: (S, A) each."""
@@ -150,11 +164,15 @@ class Backups:
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
 
     def greedy(self, Q: np.ndarray) -> np.ndarray:
-        """(S,) lowest maximisers of what ``backup`` returned last, without regulariser."""
-        return self._best if Q is self._block else Q.argmax(axis=1)
+        """(S,) lowest maximisers of what ``backup`` returned last, without regulariser; the next call overwrites them."""
+        return self._best if Q is self._chosen else Q.argmax(axis=1)
 
     def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A deterministic policy (S,) as ``pi`` and ``log_pi``."""
+        if self.compiled:
+            pi, log_pi = np.empty((self.S, self.A)), np.empty((self.S, self.A))
+            self._greedy("one_hot", actions, pi, log_pi)
+            return pi, log_pi
         chosen = actions[:, None] == np.arange(self.A)
         return chosen.astype(np.float64), np.where(chosen, 0.0, -np.inf)
 
@@ -205,9 +223,9 @@ class Backups:
         ptr = np.concatenate([[0], np.cumsum(kept.reshape(S, A).sum(axis=1))])
         return csr_array((pi.ravel()[kept], np.flatnonzero(kept), ptr), shape=(S, S * A)) @ rows
 
-    def policy_rows(self, pi: np.ndarray) -> PolicyRows:
-        """``P_pi`` of a policy (S, A) or actions (S,), for many sweeps."""
-        return PolicyRows(self, pi)
+    def policy_rows(self, pi: np.ndarray, last: PolicyRows | None = None) -> PolicyRows:
+        """``P_pi`` of a policy (S, A) or actions (S,), for many sweeps; in the place of ``last``, where that is given."""
+        return PolicyRows(self, pi, last)
 
     def solve(self, pi: np.ndarray, b: np.ndarray, *, transpose: bool = False) -> np.ndarray:
         """``(I - gamma P_pi)^-1 b``, or with the transpose. Raises ``numpy.linalg.LinAlgError`` where it is

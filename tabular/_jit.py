@@ -47,12 +47,38 @@ def kernel(function: Callable | None = None, /, *, parallel: bool = False) -> An
     config: Any = numba.config  # its names are set at run time
     if config.DISABLE_JIT:
         return np.errstate(all="ignore")(function)  # as error_model="numpy" does
+    if parallel:
+        has_tbb()
     options: Any = {"fastmath": set(FASTMATH), "nogil": True, "error_model": "numpy"}
     compiled = numba.njit(parallel=parallel, **options)(function)
     cache = _cache(function, parallel)
     if cache is not None:
         compiled._cache = cache
     return compiled
+
+
+@functools.cache
+def has_tbb() -> bool:
+    """Whether pip installed TBB; it is loaded, so that Numba finds it: the dynamic linker does not look there.
+
+    Under a busy neighbour a loop on TBB takes as long as on one thread, one on OpenMP waits milliseconds for the thread
+    that was put aside. A layer that is asked for (`NUMBA_THREADING_LAYER`) is still Numba's choice.
+    """
+    import ctypes
+    from importlib import metadata
+
+    try:
+        files = metadata.files("tbb") or []
+    except metadata.PackageNotFoundError:
+        return False
+    for file in files:
+        if file.name == "libtbb.so.12":
+            try:
+                ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+                return True
+            except OSError as error:  # Numba then takes the next layer of its list
+                warnings.warn(f"TBB is installed but cannot be loaded: {error}", RuntimeWarning, stacklevel=3)
+    return False
 
 
 @contextmanager

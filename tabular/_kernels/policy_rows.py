@@ -1,9 +1,9 @@
 # mypy: allow-untyped-defs
 """One policy's rows: sweeps read them alone.
 
-Sparse rows of a deterministic policy are packed first, dense ones are long enough to be read where they are; those of any other
-policy are mixed on the fly. `advance` is a sweep of a correction:
-x becomes gamma P_pi x, and V grows by it.
+Sparse rows of a deterministic policy are packed first, padded to one length where that costs little; dense ones are long enough
+to be read where they are; those of any other policy are mixed on the fly. `advance` is a sweep of a correction: x becomes
+gamma P_pi x, and V grows by it.
 """
 
 import numpy as np
@@ -31,6 +31,36 @@ def _pick(indptr, indices, data, actions, A, starts, new_indices, new_data):
         for k in range(first, np.uint64(starts[s + 1])):
             new_indices[k] = indices[k - first + shift]
             new_data[k] = data[k - first + shift]
+
+
+def _advance_padded(indices, data, gamma, x, V, out):
+    """As `advance` for rows of one length, indices and data (S, L)."""
+    low, high = np.inf, -np.inf
+    for s in prange(x.size):
+        step = 0.0
+        for k in range(indices.shape[1]):
+            step += data[s, k] * x[np.uint64(indices[s, k])]
+        step *= gamma
+        out[s] = step
+        V[s] += step
+        low = min(low, step)
+        high = max(high, step)
+    return low, high
+
+
+def _exchange(indptr, indices, data, new, old, A, padded_indices, padded_data):
+    """Rows s*A + new[s] into the padded (S, L) wherever new differs from old, which becomes new; the padding has weight 0."""
+    L = np.uint64(padded_indices.shape[1])
+    for s in prange(new.size):
+        if new[s] != old[s]:
+            old[s] = new[s]
+            first = np.uint64(indptr[s * A + new[s]])
+            n = np.uint64(indptr[s * A + new[s] + 1]) - first
+            for k in range(n):
+                padded_indices[s, k] = indices[first + k]
+                padded_data[s, k] = data[first + k]
+            for k in range(n, L):
+                padded_data[s, k] = 0.0
 
 
 def _advance(indptr, indices, data, gamma, x, V, out):
@@ -75,6 +105,8 @@ def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
 
 
 pick, pick_parallel = kernel(_pick), kernel(_pick, parallel=True)
+exchange, exchange_parallel = kernel(_exchange), kernel(_exchange, parallel=True)
+advance_padded, advance_padded_parallel = kernel(_advance_padded), kernel(_advance_padded, parallel=True)
 advance, advance_parallel = kernel(_advance), kernel(_advance, parallel=True)
 advance_dense, advance_dense_parallel = kernel(_advance_dense), kernel(_advance_dense, parallel=True)
 advance_mixed, advance_mixed_parallel = kernel(_advance_mixed), kernel(_advance_mixed, parallel=True)

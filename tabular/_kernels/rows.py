@@ -36,6 +36,21 @@ def max_row(q, mask):
 
 
 @kernel
+def max_at(Q, s):
+    """As `max_row` for row s of Q (S, A), which is -inf where an action is unavailable."""
+    top, index, total = -inf, -1, 0.0
+    for a in range(Q.shape[1]):
+        total += Q[s, a]  # a NaN anywhere makes it one; a test of every entry costs a quarter of a sparse backup
+        if Q[s, a] > top:
+            top, index = Q[s, a], a
+    if total != total:
+        for a in range(Q.shape[1]):
+            if Q[s, a] != Q[s, a]:
+                return nan, a
+    return top, index
+
+
+@kernel
 def change(new, old):
     """Least and largest component of `new - old`; both NaN where one is."""
     low, high = inf, -inf

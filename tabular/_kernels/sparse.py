@@ -5,7 +5,7 @@ import numpy as np
 from numba import prange
 
 from tabular._jit import kernel
-from tabular._kernels.rows import change, max_row
+from tabular._kernels.rows import change, max_at
 
 # Unsigned indices: a signed one costs a test for its sign at every access.
 
@@ -50,7 +50,7 @@ def _backup_max(indptr, indices, data, R, mask, gamma, V, Q, out, argmax):
     """Q as in `q_backup`, out = max_a Q, argmax (int32) the lowest maximiser, -1 where there is none."""
     for s in prange(V.size):
         q_row(indptr, indices, data, R, mask, gamma, V, s, Q)
-        out[s], argmax[s] = max_row(Q[s], mask[s])
+        out[s], argmax[s] = max_at(Q, s)
     return change(out, V)
 
 

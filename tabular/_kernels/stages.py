@@ -1,11 +1,12 @@
 # mypy: allow-untyped-defs
-"""A stage of backward induction without regulariser: values, action values and the policy in one pass over P."""
+"""Greedy policies without regulariser, and a stage of backward induction: values, action values and policy in one pass over P."""
 
 import numpy as np
 from numba import prange
 
 from tabular._jit import kernel
 from tabular._kernels import dense, sparse
+from tabular._kernels.rows import max_row
 
 
 @kernel
@@ -36,5 +37,21 @@ def _stage_sparse(indptr, indices, data, R, mask, gamma, after, Q, V, pi, log_pi
         choose(Q, mask, s, V, pi, log_pi)
 
 
+def _greedy(Q, mask, V, actions):
+    """V = max_a Q and its lowest maximisers (int32, -1 where there is none), for R as Q: the mask says what is available."""
+    for s in prange(V.size):
+        V[s], actions[s] = max_row(Q[s], mask[s])
+
+
+def _one_hot(actions, pi, log_pi):
+    """All mass on actions (S,)."""
+    for s in prange(actions.size):
+        for a in range(pi.shape[1]):
+            pi[s, a] = 1.0 if a == actions[s] else 0.0
+            log_pi[s, a] = 0.0 if a == actions[s] else -np.inf
+
+
+greedy, greedy_parallel = kernel(_greedy), kernel(_greedy, parallel=True)
+one_hot, one_hot_parallel = kernel(_one_hot), kernel(_one_hot, parallel=True)
 stage_dense, stage_dense_parallel = kernel(_stage_dense), kernel(_stage_dense, parallel=True)
 stage_sparse, stage_sparse_parallel = kernel(_stage_sparse), kernel(_stage_sparse, parallel=True)

@@ -81,13 +81,14 @@ def span_hard(lo: np.ndarray, hi: np.ndarray, model: Doubled) -> tuple[np.ndarra
 def span_rows(lo: np.ndarray, hi: np.ndarray, gaps: tuple[np.ndarray, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Bounds (S,) on ``V* - V`` (or ``V^pi - V``) from bounds (S,) on the residual.
 
-    ``gaps`` are (S,) bounds ``(least_lo, least_hi, greatest_lo, greatest_hi)`` of ``1 - m`` over the actions.
+    ``gaps`` are (S,) bounds ``(least_lo, least_hi, greatest_lo, greatest_hi)`` of ``1 - m`` over the actions, or (1,) for all.
     """
     least_lo, least_hi, most_lo, most_hi = gaps
 
     def above(d: np.ndarray) -> np.ndarray:
-        positive = quotient_up(d, least_lo, least_hi)
-        c = float(np.where(d > 0, positive, quotient_up(d, most_lo, most_hi)).max())
+        x = d.max(keepdims=True) if least_lo.size == 1 else d  # of one gap the largest quotient is that of the largest
+        positive = quotient_up(x, least_lo, least_hi)
+        c = float(np.where(x > 0, positive, quotient_up(x, most_lo, most_hi)).max())
         shift = shift_up(c, least_lo, least_hi) if c >= 0 else shift_up(c, most_lo, most_hi)
         return np.minimum(up(d + shift), c)
 

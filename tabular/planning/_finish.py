@@ -49,7 +49,8 @@ def finish(
         return Solution(
             V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {}, regularizer=b.given
         )
-    pi, log_pi = policy or b.policy(Q)
+    actions = None if iterate.backup is None else iterate.backup.actions
+    pi, log_pi = policy or (b.policy(Q) if actions is None else b.one_hot(actions))
     allowed = tol * scale(b.reward_scale, V)
     certificates, model_error = certified(b, V, pi, allowed, None if policy else iterate.backup)
     solution = Solution(

@@ -27,11 +27,15 @@ PATIENCE = 16
 
 
 class Backup(NamedTuple):
-    """``Q`` (S, A) and ``TV`` (S,), compiled, of values of at most ``size`` to which a constant was added since."""
+    """``Q`` (S, A) and ``TV`` (S,), compiled, of values of at most ``size`` to which a constant was added since.
+
+    ``actions`` (S,) are maximisers of ``Q`` before that, without regulariser.
+    """
 
     Q: np.ndarray
     TV: np.ndarray
     size: float
+    actions: np.ndarray | None
 
 
 class Iterate(NamedTuple):
@@ -67,6 +71,7 @@ class Stop:
     Attributes
     ----------
     shift : what to add to ``TV`` at the end.  keeps : whether ``result`` returns ``V`` and its backup.
+    needed : the part of the change that would be small enough.
     size : size of the numbers in the last backup.  change : what the error is proportional to.
     """
 
@@ -76,7 +81,7 @@ class Stop:
         self.by_span = self.bounded and b.equal_mass
         self.keeps = self.bounded and b.large and b.gamma > 0.5
         self.shift = self.size = 0.0
-        self.change = np.inf
+        self.change, self.needed = np.inf, 0.0
         self._best, self._stale = np.inf, 0
         self._changes: list[float] = []
 
@@ -102,8 +107,10 @@ class Stop:
         scale = max(b.reward_scale, float(np.abs(TV + self.shift).max()))
         if not np.isfinite(scale):
             return Status.NONFINITE
-        if (gap + change if self.keeps and not self.by_span else gap) <= 0.5 * self.tol * scale:
+        gap = gap + change if self.keeps and not self.by_span else gap
+        if gap <= 0.5 * self.tol * scale:
             return Status.CONVERGED
+        self.needed = 0.4 * self.tol * scale / gap
         self._stale = 0 if change < self._best else self._stale + 1
         self._best = min(self._best, change)
         self.size = max(b.reward_scale, float(np.abs(TV).max()))
@@ -121,7 +128,8 @@ class Stop:
             return Iterate(TV + self.shift, status, k)
         c = self.shift / self.b.gamma
         size = float(np.abs(V).max()) + abs(c)
-        return Iterate(V + c, status, k, backup=Backup(Q + self.shift, TV + self.shift, size))
+        actions = self.b.greedy(Q) if self.b.hard else None
+        return Iterate(V + c, status, k, backup=Backup(Q + self.shift, TV + self.shift, size, actions))
 
     def _estimate(self, change: float) -> float:
         self._changes = [*self._changes[-10:], change]
@@ -148,20 +156,24 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
 
 @np.errstate(over="ignore", invalid="ignore")
 def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
-    """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold."""
-    stop = Stop(b, tol)
+    """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold; or, where the last
+    backup changed no more than the sweeps before it had left, until they are small enough to end.
+    """
+    stop, rows, left = Stop(b, tol), None, 0.0
     for k in range(1, max_iter + 1):
         Q, TV, low, high = b.backup(V)
         if status := stop(TV, low, high):
             return stop.result(V, Q, TV, status, k)
         last = V
         # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.policy(Q)[0]), stop.centred(TV - V)
+        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.policy(Q)[0], rows), stop.centred(TV - V)
         V = V + step
-        enough = (np.ptp(step) if stop.by_span else np.abs(step).max()) / 30
+        settled = stop.change <= 2.0 * left
+        enough = stop.change * (min(stop.needed, 1.0 / 30) if settled else 1.0 / 30)
         for _ in range(sweeps):
             step, low, high = rows.advance(step, V)
-            if (high - low if stop.by_span else max(high, -low)) <= enough:
+            left = high - low if stop.by_span else max(high, -low)
+            if left <= enough:
                 break
     return stop.result(last, Q, TV, Status.MAX_ITER, max_iter)
 
