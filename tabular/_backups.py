@@ -16,7 +16,7 @@ from tabular._resolvent import SUMS_ONLY, resolvent_solve
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
 from tabular.reference.value import Value
-from tabular.regularizers import BUILT_IN, Hard, checked
+from tabular.regularizers import BUILT_IN, Hard, Shannon, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
@@ -162,6 +162,19 @@ class Backups:
             return pi, log_pi
         x = self._value(Q)
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
+
+    def weights(self, Q: np.ndarray, TV: np.ndarray) -> np.ndarray:
+        """About the maximiser of each row (S, A), from the conjugate ``TV``: to sweep with, not to return."""
+        if self.compiled and isinstance(self.reg, Shannon) and np.ndim(self.reg.tau) == 0 and self.reg.tau > 0.0:
+            from tabular._jit import threads
+            from tabular._kernels import policy_rows
+
+            pi = np.empty((self.S, self.A))
+            with threads(self.threads):
+                kernel = policy_rows.shannon_weights if self.threads == 1 else policy_rows.shannon_weights_parallel
+                kernel(Q, TV, float(self.reg.tau), pi)
+            return pi
+        return self.policy(Q)[0]
 
     def greedy(self, Q: np.ndarray) -> np.ndarray:
         """(S,) lowest maximisers of what ``backup`` returned last, without regulariser; the next call overwrites them."""

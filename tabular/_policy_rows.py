@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from tabular._backups import Backups
 
 
+CUT = 1e-3
+"""Probability of an action below which sweeps leave it out: they correct what the next backup measures, and it errs by less."""
+MOST = 0.7
+"""Part of the model's entries up to which those of a policy's rows are copied."""
 PADDED = 1.25
 """Entries of padded rows, in entries of the model, up to which a policy's rows are padded to one length."""
 
@@ -19,8 +23,9 @@ PADDED = 1.25
 class PolicyRows:
     """``gamma P_pi`` of a policy (S, A) or of actions (S,), under the threads of its ``Backups``.
 
-    Of a large model no matrix is formed where rows can be read where they are, or, sparse ones of actions, packed. Padded ones
-    are taken over from ``last``, which is spoilt: only rows whose action changed are copied.
+    Of a large model dense rows of actions are read where they are, and sparse ones packed; padded ones are taken over from
+    ``last``, which is spoilt: only rows whose action changed are copied. Of a policy (S, A), which is overwritten, actions
+    below ``CUT`` are left out.
     """
 
     def __init__(self, b: Backups, pi: np.ndarray, last: PolicyRows | None = None) -> None:
@@ -29,20 +34,45 @@ class PolicyRows:
         self._matrix: Any = None
         self._rows: tuple[np.ndarray, ...] = ()
         self._kernel, self._actions = "", pi
-        if b.compiled and isinstance(b.mdp.P, CSR):
-            if pi.ndim == 2:
-                self._rows, self._kernel = (*b.mdp.P, pi), "advance_mixed"
-            elif b.longest * b.S * b.A <= PADDED * len(b.mdp.P.data):
+        if b.compiled and pi.ndim == 2:
+            self._mix(b, pi)
+        elif b.compiled and isinstance(b.mdp.P, CSR):
+            if b.longest * b.S * b.A <= PADDED * len(b.mdp.P.data):
                 self._pad(b, pi, last)
             else:
                 self._rows, self._kernel = packed(b, pi), "advance"
-        elif b.compiled and pi.ndim == 1:
+        elif b.compiled:
             self._rows, self._kernel = (b.mdp.P, pi), "advance_dense"
         else:
             self._matrix = b.transition(pi)
 
-    def _pad(self, b: Backups, actions: np.ndarray, last: PolicyRows | None) -> None:
+    def _run(self, home: Any, name: str, *arrays: Any) -> Any:
         from tabular._jit import threads
+
+        with threads(self._threads):
+            return getattr(home, name + self._suffix)(*arrays)
+
+    def _mix(self, b: Backups, pi: np.ndarray) -> None:
+        from tabular._kernels import dense
+        from tabular._kernels import policy_rows as kernels
+
+        self._run(kernels, "trim", pi, min(CUT, 0.5 / b.A))
+        P = b.mdp.P
+        if not isinstance(P, CSR):
+            mixed = np.empty((b.S, b.S))
+            self._run(dense, "assemble_policy", P, b.mdp.rewards, pi, mixed, np.empty(b.S))
+            self._rows, self._kernel = (mixed[:, None], np.zeros(b.S, dtype=np.int64)), "advance_dense"
+            return
+        starts = np.empty(b.S + 1, dtype=np.int64)
+        kernels.mixed_starts(P.indptr, pi, starts)
+        if starts[-1] > MOST * len(P.data):
+            self._rows, self._kernel = (*P, pi), "advance_mixed"
+            return
+        self._rows = starts, np.empty(starts[-1], dtype=P.indices.dtype), np.empty(starts[-1])
+        self._kernel = "advance"
+        self._run(kernels, "mix", *P, pi, *self._rows)
+
+    def _pad(self, b: Backups, actions: np.ndarray, last: PolicyRows | None) -> None:
         from tabular._kernels import policy_rows as kernels
 
         shape, kind = (b.S, b.longest), b.mdp.P.indices.dtype
@@ -50,8 +80,7 @@ class PolicyRows:
         self._rows = (np.zeros(shape, dtype=kind), np.zeros(shape)) if fresh else last._rows  # type: ignore[union-attr]
         self._actions = np.full(b.S, -1, dtype=actions.dtype) if fresh else last._actions  # type: ignore[union-attr]
         self._kernel = "advance_padded"
-        with threads(b.threads):
-            getattr(kernels, "exchange" + self._suffix)(*b.mdp.P, actions, self._actions, b.A, *self._rows)
+        self._run(kernels, "exchange", *b.mdp.P, actions, self._actions, b.A, *self._rows)
 
     def advance(self, x: np.ndarray, V: np.ndarray) -> tuple[np.ndarray, float, float]:
         """``gamma P_pi x``, which is added to ``V`` in place, with its least and largest component."""
@@ -59,12 +88,10 @@ class PolicyRows:
             x = self.gamma * (self._matrix @ x)
             V += x
             return x, float(x.min()), float(x.max())
-        from tabular._jit import threads
         from tabular._kernels import policy_rows as kernels
 
         out = np.empty_like(x)
-        with threads(self._threads):
-            low, high = getattr(kernels, self._kernel + self._suffix)(*self._rows, self.gamma, x, V, out)
+        low, high = self._run(kernels, self._kernel, *self._rows, self.gamma, x, V, out)
         return out, low, high
 
 

@@ -7,11 +7,46 @@ form: V grows by (I - gamma P_pi)^-1 (TV - V) for the maximiser pi at V.
 
 import numpy as np
 from numba import prange
+from numba.extending import overload
 
 from tabular._jit import kernel
 from tabular._kernels import dense
 from tabular._kernels.batched import eliminate
 from tabular._kernels.entropic import conjugate_row, policy_row
+from tabular._kernels.rows import max_at
+from tabular._kernels.stages import choose
+from tabular.regularizers import Hard
+
+
+def conjugates(reg, Q, mask, out):
+    """out (S,) = the conjugate at each row of Q (S, A), which is -inf where the mask is false."""
+    for s in range(out.size):
+        out[s] = conjugate_row(reg, Q[s], mask[s], s)
+
+
+def policies(reg, Q, mask, V, pi, log_pi):
+    """The maximisers at the rows of Q (S, A) and their logarithms, for the conjugates V (S,)."""
+    for s in range(V.size):
+        policy_row(reg, Q[s], mask[s], s, pi[s], log_pi[s])
+
+
+# Without regulariser: a view of a row costs more than its maximum.
+@overload(conjugates)
+def _conjugates(reg, Q, mask, out):
+    def hard(reg, Q, mask, out):
+        for s in range(out.size):
+            out[s] = max_at(Q, s)[0]
+
+    return hard if getattr(reg, "instance_class", None) is Hard else conjugates
+
+
+@overload(policies)
+def _policies(reg, Q, mask, V, pi, log_pi):
+    def hard(reg, Q, mask, V, pi, log_pi):
+        for s in range(V.size):
+            choose(Q, mask, s, V, pi, log_pi)
+
+    return hard if getattr(reg, "instance_class", None) is Hard else policies
 
 
 @kernel
@@ -24,8 +59,8 @@ def backup(P, R, mask, gamma, reg, b, V, Q, TV, zero):
                 Q[b, s, a] = R[b, s, a] if mask[b, s, a] else -np.inf
     else:
         dense.q_backup(P[b], R[b], mask[b], gamma, V[b], Q[b])
+    conjugates(reg, Q[b], mask[b], TV[b])
     for s in range(R.shape[1]):
-        TV[b, s] = conjugate_row(reg, Q[b, s], mask[b, s], s)
         d = TV[b, s] - V[b, s]
         if d != d:
             return d, d
@@ -99,15 +134,14 @@ def _newton(P, R, mask, end, gamma, reg, tol, limit, work, x, V, Q, TV, pi, log_
                 best = min(best, size)
                 if k == limit or (stale > 3 and size <= 64.0 * S * 2.3e-16 * max(reward, largest(V, b))):
                     break
+                policies(reg, Q[b], mask[b], TV[b], pi[b], log_pi[b])
                 for s in range(S):
-                    policy_row(reg, Q[b, s], mask[b, s], s, pi[b, s], log_pi[b, s])
                     x[block, s] = TV[b, s] - V[b, s]
                 system(P, pi, gamma[b], b, work[block])
                 eliminate(work[block], x[block])
                 for s in range(S):
                     V[b, s] += x[block, s]
-            for s in range(S):
-                policy_row(reg, Q[b, s], mask[b, s], s, pi[b, s], log_pi[b, s])
+            policies(reg, Q[b], mask[b], TV[b], pi[b], log_pi[b])
 
 
 newton, newton_parallel = kernel(_newton), kernel(_newton, parallel=True)

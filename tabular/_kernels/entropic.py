@@ -42,7 +42,7 @@ def register_rows(cls, conjugate, policy):
     if cls in _registered:
         raise ValueError(f"{cls.__name__} has row functions already")
     rests_on(cls, conjugate, policy)
-    _registered[cls] = Rows(*(f if hasattr(f, "py_func") else kernel(f) for f in (conjugate, policy)))
+    _registered[cls] = Rows(*(f if hasattr(f, "py_func") else kernel(f, inline=True) for f in (conjugate, policy)))
 
 
 def has_rows(cls):

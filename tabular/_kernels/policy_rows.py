@@ -2,8 +2,8 @@
 """One policy's rows: sweeps read them alone.
 
 Sparse rows of a deterministic policy are packed first, padded to one length where that costs little; dense ones are long enough
-to be read where they are; those of any other policy are mixed on the fly. `advance` is a sweep of a correction: x becomes
-gamma P_pi x, and V grows by it.
+to be read where they are; those of any other policy are mixed, on the fly where that would make a copy of the model.
+`advance` is a sweep of a correction: x becomes gamma P_pi x, and V grows by it.
 """
 
 import numpy as np
@@ -87,6 +87,54 @@ def _advance_dense(P, actions, gamma, x, V, out):
     return low, high
 
 
+def _trim(pi, cut):
+    """Rows of pi (S, A) without entries below `cut`, divided by what is left (None is below 1 / A or above one)."""
+    A = pi.shape[1]
+    for s in prange(pi.shape[0]):
+        left = 0.0
+        for a in range(A):
+            if pi[s, a] < cut:
+                pi[s, a] = 0.0
+            left += pi[s, a]
+        for a in range(A):
+            pi[s, a] /= left
+
+
+def _shannon_weights(Q, V, tau, pi):
+    """pi = exp((Q - V) / tau), V being the conjugate at Q."""
+    for s in prange(V.size):
+        for a in range(Q.shape[1]):
+            pi[s, a] = np.exp((Q[s, a] - V[s]) / tau)
+
+
+@kernel
+def mixed_starts(indptr, pi, starts):
+    """As `row_starts` for the rows of all actions of positive probability in pi (S, A), one after another."""
+    S, A = pi.shape
+    starts[0] = 0
+    for s in range(S):
+        n = 0
+        for a in range(A):
+            if pi[s, a] != 0.0:
+                n += indptr[s * A + a + 1] - indptr[s * A + a]
+        starts[s + 1] = starts[s] + n
+
+
+def _mix(indptr, indices, data, pi, starts, new_indices, new_data):
+    """Copy these rows, times their probabilities, to where `starts` says; a successor of several actions appears as often."""
+    A = pi.shape[1]
+    for s in prange(pi.shape[0]):
+        to = np.uint64(starts[s])
+        for a in range(A):
+            if pi[s, a] != 0.0:
+                first = np.uint64(indptr[s * A + a])
+                n = np.uint64(indptr[s * A + a + 1]) - first
+                for k in range(n):
+                    new_indices[to + k] = indices[first + k]
+                    new_data[to + k] = pi[s, a] * data[first + k]
+                to += n
+
+
 def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
     """The same for P_pi of a policy pi (S, A); actions of probability zero are not read."""
     low, high = np.inf, -np.inf
@@ -105,6 +153,9 @@ def _advance_mixed(indptr, indices, data, pi, gamma, x, V, out):
 
 
 pick, pick_parallel = kernel(_pick), kernel(_pick, parallel=True)
+trim, trim_parallel = kernel(_trim), kernel(_trim, parallel=True)
+shannon_weights, shannon_weights_parallel = kernel(_shannon_weights), kernel(_shannon_weights, parallel=True)
+mix, mix_parallel = kernel(_mix), kernel(_mix, parallel=True)
 exchange, exchange_parallel = kernel(_exchange), kernel(_exchange, parallel=True)
 advance_padded, advance_padded_parallel = kernel(_advance_padded), kernel(_advance_padded, parallel=True)
 advance, advance_parallel = kernel(_advance), kernel(_advance, parallel=True)

@@ -22,7 +22,7 @@ from math import exp, expm1, inf, isfinite, log, log1p, nan
 from tabular._jit import kernel
 
 
-@kernel
+@kernel(inline=True)
 def max_row(q, mask):
     """The largest available entry and its lowest index; (-inf, -1) where there is none above -inf."""
     top, index = -inf, -1
@@ -35,7 +35,7 @@ def max_row(q, mask):
     return top, index
 
 
-@kernel
+@kernel(inline=True)
 def max_at(Q, s):
     """As `max_row` for row s of Q (S, A), which is -inf where an action is unavailable."""
     top, index, total = -inf, -1, 0.0
@@ -50,7 +50,7 @@ def max_at(Q, s):
     return top, index
 
 
-@kernel
+@kernel(inline=True)
 def change(new, old):
     """Least and largest component of `new - old`; both NaN where one is."""
     low, high = inf, -inf
@@ -62,7 +62,7 @@ def change(new, old):
     return low, high
 
 
-@kernel
+@kernel(inline=True)
 def exp_pair(t):
     """e^t and e^t - 1 for t <= 0, both to a few ulp, from one call."""
     if t > -0.69:  # then |expm1(t)| <= e^t: adding one loses nothing
@@ -72,26 +72,24 @@ def exp_pair(t):
     return e, e - 1.0
 
 
-@kernel
+@kernel(inline=True)
 def max_policy(q, mask, pi, log_pi):
     """All mass on the available action of largest q, the lowest index in a tie."""
     top, index = max_row(q, mask)
-    if not isfinite(top):
-        undefined_policy(mask, pi, log_pi)
-        return
+    known = isfinite(top)
     for a in range(q.size):
-        pi[a] = 1.0 if a == index else 0.0
-        log_pi[a] = 0.0 if a == index else -inf
+        pi[a] = (1.0 if a == index else 0.0) if known or not mask[a] else nan
+        log_pi[a] = (0.0 if a == index else -inf) if known or not mask[a] else nan
 
 
-@kernel
+@kernel(inline=True)
 def undefined_policy(mask, pi, log_pi):
     for a in range(mask.size):
         pi[a] = nan if mask[a] else 0.0
         log_pi[a] = nan if mask[a] else -inf
 
 
-@kernel
+@kernel(inline=True)
 def shannon_conjugate(q, mask, tau):
     """tau log sum exp(q/tau) over available actions."""
     m, top = max_row(q, mask)
@@ -104,26 +102,24 @@ def shannon_conjugate(q, mask, tau):
     return m + tau * log1p(rest)
 
 
-@kernel
+@kernel(inline=True)
 def shannon_policy(q, mask, tau, pi, log_pi):
     """softmax(q/tau) over available actions, and its logarithm."""
     m, top = max_row(q, mask)
-    if tau == 0.0 or not isfinite(m):
-        max_policy(q, mask, pi, log_pi)
-        return
-    rest = 0.0
-    for a in range(q.size):
+    known = isfinite(m)
+    soft = known and tau > 0.0
+    rest = 0.0 if known else nan
+    for a in range(q.size):  # one loop for every case: with branches that return, references to views are counted
+        log_pi[a] = -inf
         if mask[a]:
-            log_pi[a] = (q[a] - m) / tau
-            pi[a] = exp(log_pi[a])
-            if a != top:
-                rest += pi[a]
-        else:
-            pi[a], log_pi[a] = 0.0, -inf
+            log_pi[a] = (q[a] - m) / tau if soft else (0.0 if a == top else -inf)
+        pi[a] = exp(log_pi[a])
+        if a != top:
+            rest += pi[a]
     normalise(1.0 + rest, log1p(rest), mask, pi, log_pi)
 
 
-@kernel
+@kernel(inline=True)
 def normalise(total, log_total, mask, pi, log_pi):
     for a in range(mask.size):
         if mask[a]:
@@ -131,7 +127,7 @@ def normalise(total, log_total, mask, pi, log_pi):
             log_pi[a] -= log_total
 
 
-@kernel
+@kernel(inline=True)
 def support(q, mask, ref):
     """The largest q on the reference's available support, and the reference's mass there."""
     m, mass = -inf, 0.0
@@ -145,7 +141,7 @@ def support(q, mask, ref):
     return m, mass
 
 
-@kernel
+@kernel(inline=True)
 def weight(r, mass, tau, lam):
     """Of a reference probability r/mass: p = (r/mass)^(lam/(tau+lam)), log p, and p - r/mass >= 0."""
     if tau == 0.0:
@@ -156,13 +152,13 @@ def weight(r, mass, tau, lam):
     return p, log_p, -p * expm1(tau / (tau + lam) * share)
 
 
-@kernel
+@kernel(inline=True)
 def log_ratio(drop, rest):
     """l = log(rest) where rest = 1 + drop and both are known to a few ulp."""
     return log1p(drop) if drop > -0.5 else log(rest)
 
 
-@kernel
+@kernel(inline=True)
 def tilted_conjugate(q, mask, tau, lam, ref):
     """w log sum ref^(lam/w) exp(q/w), w = tau + lam, with `ref` divided by its sum over available actions."""
     if lam == 0.0:
@@ -186,7 +182,7 @@ def tilted_conjugate(q, mask, tau, lam, ref):
     return m + w * (log1p(excess) + log_ratio(drop / z, rest / z))
 
 
-@kernel
+@kernel(inline=True)
 def tilted_policy(q, mask, tau, lam, ref, pi, log_pi):
     """The maximiser that belongs to it, proportional to ref^(lam/w) exp(q/w), and its logarithm."""
     if lam == 0.0:

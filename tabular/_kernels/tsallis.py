@@ -119,12 +119,12 @@ def dual_point(q, mask, ref, share, m, w, index):
     return nu, N, weighted, low, high
 
 
-@kernel
+@kernel(inline=True)
 def share_of(mass, uniform):
     return 0.0 if uniform else 1.0 / mass
 
 
-@kernel
+@kernel(inline=True)
 def conjugate(q, mask, w, index, ref, entropy):
     """The maximum of <pi, q> - w D(pi, ref), `ref` divided by its sum over available actions; or of <pi, q> + w S(pi)."""
     if entropy:
@@ -137,7 +137,7 @@ def conjugate(q, mask, w, index, ref, entropy):
     return m + w * (nu + (index - 1.0) * weighted + N)
 
 
-@kernel
+@kernel(inline=True)
 def policy(q, mask, w, index, ref, entropy, pi, log_pi):
     """The maximiser that belongs to it, and its logarithm.
 
