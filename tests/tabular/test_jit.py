@@ -227,3 +227,25 @@ def test_special_values_keep_their_meaning():
     assert np.isnan(rows.max_row(np.array([1.0, np.nan]), mask)[0])
     assert rows.shannon_conjugate(np.full(2, -np.inf), mask, 0.5) == -np.inf
     assert rows.shannon_conjugate(np.array([np.inf, 0.0]), mask, 0.5) == np.inf
+
+
+def test_threads_are_those_of_tbb_where_it_is_installed():
+    """In a fresh process, since Numba chooses once; without TBB, OpenMP or Numba's own threads do."""
+    script = "import numba, numpy as np, tabular._kernels.sparse as k, tabular._jit as jit\n"
+    script += "k.evaluate_sweep_parallel(np.array([0, 1]), np.array([0]), np.ones(1), np.ones((1, 1)), 0.5, np.ones((1, 1)),"
+    script += " np.ones(1), np.ones(1))\nprint(jit.has_tbb(), numba.threading_layer())"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    out = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    has, layer = out.stdout.split()
+    assert (has == "True") == (layer == "tbb")
+
+
+def test_a_tbb_that_cannot_be_loaded_is_named(monkeypatch, tmp_path):
+    from importlib import metadata
+
+    broken = tmp_path / "libtbb.so.12"
+    broken.write_bytes(b"no library")
+    entry = type("File", (), {"name": broken.name, "locate": lambda self: broken})()
+    monkeypatch.setattr(metadata, "files", lambda name: [entry])
+    with pytest.warns(RuntimeWarning, match="TBB is installed but cannot be loaded"):
+        assert not jit.has_tbb.__wrapped__()
