@@ -140,10 +140,12 @@ class Backups:
         change = TV - V
         return Q, TV, float(change.min()), float(change.max())
 
-    def stage(self, after: np.ndarray, Q: np.ndarray, V: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
-        """A compiled backup without regulariser of the values ``after`` (S,), with its greedy policy, into the others."""
+    def stages(self, V: np.ndarray, Q: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
+        """Compiled backward induction without regulariser through H stages of this model, from ``V[H]`` into the rest of ``V``
+        (H+1, S) and the others (H, S, A).
+        """
         kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
-        self._greedy(f"stage_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, after, Q, V, pi, log_pi)
+        self._greedy(f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, pi, log_pi)
 
     def _greedy(self, name: str, *arrays: Any) -> None:
         from tabular._jit import threads

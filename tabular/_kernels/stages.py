@@ -1,5 +1,5 @@
 # mypy: allow-untyped-defs
-"""Greedy policies without regulariser, and a stage of backward induction: values, action values and policy in one pass over P."""
+"""Greedy policies without regulariser, and stages of backward induction: values, action values and policy in one pass over P."""
 
 import numpy as np
 from numba import prange
@@ -23,18 +23,22 @@ def choose(Q, mask, s, V, pi, log_pi):
         log_pi[s, a] = 0.0 if a == best else -np.inf
 
 
-def _stage_dense(P, R, mask, gamma, after, Q, V, pi, log_pi):
-    """From the values `after` (S,) of the next stage; Q, pi, log_pi (S, A), V (S,) are filled."""
-    for s in prange(V.size):
-        dense.q_row(P, R, mask, gamma, after, s, Q)
-        choose(Q, mask, s, V, pi, log_pi)
+def _stages_dense(P, R, mask, gamma, V, Q, pi, log_pi):
+    """Stages that share a model, from the last: V (H+1, S), whose last row is given; Q, pi, log_pi (H, S, A) are filled."""
+    for h in range(Q.shape[0] - 1, -1, -1):
+        after, now, q, p, log_p = V[h + 1], V[h], Q[h], pi[h], log_pi[h]
+        for s in prange(now.size):
+            dense.q_row(P, R, mask, gamma, after, s, q)
+            choose(q, mask, s, now, p, log_p)
 
 
-def _stage_sparse(indptr, indices, data, R, mask, gamma, after, Q, V, pi, log_pi):
+def _stages_sparse(indptr, indices, data, R, mask, gamma, V, Q, pi, log_pi):
     """The same for P in CSR."""
-    for s in prange(V.size):
-        sparse.q_row(indptr, indices, data, R, mask, gamma, after, s, Q)
-        choose(Q, mask, s, V, pi, log_pi)
+    for h in range(Q.shape[0] - 1, -1, -1):
+        after, now, q, p, log_p = V[h + 1], V[h], Q[h], pi[h], log_pi[h]
+        for s in prange(now.size):
+            sparse.q_row(indptr, indices, data, R, mask, gamma, after, s, q)
+            choose(q, mask, s, now, p, log_p)
 
 
 def _greedy(Q, mask, V, actions):
@@ -53,5 +57,5 @@ def _one_hot(actions, pi, log_pi):
 
 greedy, greedy_parallel = kernel(_greedy), kernel(_greedy, parallel=True)
 one_hot, one_hot_parallel = kernel(_one_hot), kernel(_one_hot, parallel=True)
-stage_dense, stage_dense_parallel = kernel(_stage_dense), kernel(_stage_dense, parallel=True)
-stage_sparse, stage_sparse_parallel = kernel(_stage_sparse), kernel(_stage_sparse, parallel=True)
+stages_dense, stages_dense_parallel = kernel(_stages_dense), kernel(_stages_dense, parallel=True)
+stages_sparse, stages_sparse_parallel = kernel(_stages_sparse), kernel(_stages_sparse, parallel=True)

@@ -43,15 +43,21 @@ def backward_induction(
     V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
     pi, log_pi = np.empty((H, S, A)), np.empty((H, S, A))
     V[H] = mdp.terminal
-    for h in reversed(range(H)):
-        b = stages[id(mdp.stage(h))]
-        with np.errstate(over="ignore", invalid="ignore"):  # the next line sees it
-            if fused := b.compiled and b.hard:
-                b.stage(V[h + 1], Q[h], V[h], pi[h], log_pi[h])
+    h = H
+    while h > 0:
+        b, last = stages[id(mdp.stage(h - 1))], h
+        with np.errstate(over="ignore", invalid="ignore"):  # the next lines see it
+            if fused := b.compiled and b.hard:  # all stages of one model at once
+                while h > 0 and stages[id(mdp.stage(h - 1))] is b:
+                    h -= 1
+                b.stages(V[h : last + 1], Q[h:last], pi[h:last], log_pi[h:last])
             else:
+                h -= 1
                 Q[h] = b.q(V[h + 1])
                 V[h] = b.conjugate(Q[h])
-        if not np.isfinite(V[h]).all():
+        finite = np.isfinite(V[h:last]).all(axis=1)
+        if not finite.all():
+            h += int(np.flatnonzero(~finite)[-1])
             V[:h], Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan, np.nan
             failed = Solution(
                 V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why, regularizer=b.given

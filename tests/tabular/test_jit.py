@@ -232,7 +232,9 @@ def test_special_values_keep_their_meaning():
 def test_threads_are_those_of_tbb_where_it_is_installed():
     """In a fresh process, since Numba chooses once; without TBB, OpenMP or Numba's own threads do."""
     script = "import numba, numpy as np, tabular._kernels.sparse as k, tabular._jit as jit\n"
-    script += "k.evaluate_sweep_parallel(np.array([0, 1]), np.array([0]), np.ones(1), np.ones((1, 1)), 0.5, np.ones((1, 1)),"
+    script += (
+        "k.evaluate_sweep_parallel(np.array([0, 1]), np.array([0]), np.ones(1), np.ones((1, 1)), 0.5, np.ones((1, 1)),"
+    )
     script += " np.ones(1), np.ones(1))\nprint(jit.has_tbb(), numba.threading_layer())"
     env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     out = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
