@@ -12,6 +12,12 @@ FEASIBILITY = 1e-10
 """The least that HiGHS takes."""
 
 
+NEVER_ENDS = (
+    "gamma = 1: under no policy does the process that starts at rho surely end, so none has occupancies; programs need ends "
+    "that are declared (end=), not states that are kept"
+)
+
+
 class Proposal(NamedTuple):
     """A basic solution of ``max c x, A x = b`` in some rows and ``<= b`` in the last ones, ``x >= 0``.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tabular import _border as border
 from tabular.errors import ImproperModel
-from tabular.programs._highs import Proposal, maximise
+from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
 from tabular.programs._settings import Setting, setting_of
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 
@@ -92,10 +92,7 @@ def grounded(setting: Setting) -> None:
 def checked(found: Proposal) -> Proposal:
     """ImproperModel where the program has no optimum."""
     if found.status == "infeasible":
-        raise ImproperModel(
-            "gamma = 1: under no policy does the process that starts at rho surely end, so none has occupancies; "
-            "programs need ends that are declared (end=), not states that are kept"
-        )
+        raise ImproperModel(NEVER_ENDS)
     if found.status == "unbounded":
         raise ImproperModel("gamma = 1: the optimal total reward is infinite")
     return found
