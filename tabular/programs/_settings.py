@@ -116,6 +116,10 @@ class Setting:
         """A ``Solution`` of a model of this kind; ``pi`` is near it, perhaps."""
         raise NotImplementedError
 
+    def greedy(self, V: np.ndarray, regularizer: Any) -> np.ndarray:
+        """The regularised greedy policy of values, in floats."""
+        raise NotImplementedError
+
     def visits(self, pi: np.ndarray) -> np.ndarray:
         """Expected discounted visits of pairs, in floats."""
         raise NotImplementedError
@@ -208,6 +212,11 @@ class Stationary(Setting):
 
         return solve(model, throw=False, **({} if pi is None or model.gamma == 1 else {"pi0": pi}))
 
+    def greedy(self, V: np.ndarray, regularizer: Any) -> np.ndarray:
+        from tabular.operators import greedy
+
+        return greedy(self.model, V, regularizer)[0]
+
     def visits(self, pi: np.ndarray) -> np.ndarray:
         from tabular.operators import occupancy
 
@@ -286,6 +295,11 @@ class Staged(Setting):
         from tabular.planning import backward_induction
 
         return backward_induction(model, throw=False)
+
+    def greedy(self, V: np.ndarray, regularizer: Any) -> np.ndarray:
+        from tabular.operators import greedy
+
+        return np.stack([greedy(self.model.stage(h), V[h + 1], regularizer)[0] for h in range(self.model.H)])
 
     def visits(self, pi: np.ndarray) -> np.ndarray:
         from tabular.exploration.visits import visits
