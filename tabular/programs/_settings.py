@@ -68,6 +68,27 @@ class Setting:
         """Right sides of the flow constraints: (states,)."""
         return np.concatenate([self.rho, np.zeros(self.states - self.model.S)])
 
+    @property
+    def ends(self) -> bool:
+        """Whether a step may end the process early."""
+        models = [self.model] if isinstance(self.model, MDP) else self.model._distinct
+        return any(m.has_end for m in models)
+
+    def reachable(self) -> np.ndarray:
+        """The states that some policy visits: (S,) or (H, S) bool."""
+        from scipy.sparse import csr_array
+        from scipy.sparse.csgraph import breadth_first_order
+
+        flow = self.system().tocoo()
+        n = self.states
+        tail, head = self.owner[flow.col], flow.row
+        first = np.flatnonzero(self.start > 0)
+        tail, head = np.concatenate([tail, np.full(len(first), n)]), np.concatenate([head, first])
+        graph = csr_array((np.ones(len(tail), dtype=np.int8), (tail, head)), shape=(n + 1, n + 1))
+        out = np.zeros(n + 1, dtype=bool)
+        out[breadth_first_order(graph, n, return_predecessors=False)] = True
+        return out[:n].reshape(self.shape[:-1])
+
     def spread(self, x: np.ndarray) -> np.ndarray:
         """An array over pairs from its entries at the available ones, zero elsewhere."""
         out = np.zeros(int(np.prod(self.shape)))
@@ -119,6 +140,14 @@ class Setting:
     def greedy(self, V: np.ndarray, regularizer: Any) -> np.ndarray:
         """The regularised greedy policy of values, in floats."""
         raise NotImplementedError
+
+    def answer(self, rewards: np.ndarray, actions: np.ndarray | None) -> np.ndarray:
+        """The actions that earn most with these rewards, (S,) or (H, S), in floats: from the last answer, if any."""
+        raise NotImplementedError
+
+    def pure(self, actions: np.ndarray) -> np.ndarray:
+        """Actions as a policy."""
+        return np.asarray(actions[..., None] == np.arange(self.shape[-1]), dtype=np.float64)
 
     def visits(self, pi: np.ndarray) -> np.ndarray:
         """Expected discounted visits of pairs, in floats."""
@@ -179,6 +208,7 @@ class Stationary(Setting):
 
     def __init__(self, mdp: MDP) -> None:
         self.model, self.shape, self.mask = mdp, (mdp.S, mdp.A), mdp.mask
+        self._backups: Any = None
         super().__init__()
 
     def system(self) -> Any:
@@ -216,6 +246,13 @@ class Stationary(Setting):
         from tabular.operators import greedy
 
         return greedy(self.model, V, regularizer)[0]
+
+    def answer(self, rewards: np.ndarray, actions: np.ndarray | None) -> np.ndarray:
+        from tabular._backups import Backups
+        from tabular.programs._answers import improved
+
+        self._backups = self._backups or Backups(self.model)
+        return improved(self._backups, rewards, self.mask.argmax(axis=1) if actions is None else actions)
 
     def visits(self, pi: np.ndarray) -> np.ndarray:
         from tabular.operators import occupancy
@@ -300,6 +337,18 @@ class Staged(Setting):
         from tabular.operators import greedy
 
         return np.stack([greedy(self.model.stage(h), V[h + 1], regularizer)[0] for h in range(self.model.H)])
+
+    def answer(self, rewards: np.ndarray, actions: np.ndarray | None) -> np.ndarray:
+        from tabular._backups import Backups
+
+        H, S, _ = self.shape
+        backups = {id(m): Backups(m) for m in self.model._distinct}
+        out, V = np.empty((H, S), dtype=np.int64), np.zeros(S)
+        for h in reversed(range(H)):
+            b = backups[id(self.model.stage(h))]
+            Q = np.where(b.mask, rewards[h] + b.q(V) - b.mdp.rewards, -np.inf)
+            out[h], V = Q.argmax(axis=1), Q.max(axis=1)
+        return out
 
     def visits(self, pi: np.ndarray) -> np.ndarray:
         from tabular.exploration.visits import visits
