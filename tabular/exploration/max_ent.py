@@ -101,4 +101,3 @@ def _gap(
 def _visits(mdp: MDP, pi: np.ndarray) -> np.ndarray:
     mu = occupancy(mdp, pi)
     return np.asarray(mu / mu.sum())
-

@@ -1,7 +1,7 @@
 """Decision problems as linear and convex programs over occupancies, each answer with a proved duality gap.
 
-Solvers of programs (HiGHS, Clarabel) and the method of Frank and Wolfe propose; policies, their exact models and weak duality prove.
-What an LP of a small model proposes is also made exact, in rationals. See ``docs/programs.md``.
+Solvers of programs (HiGHS, Clarabel) and the method of Frank and Wolfe propose; policies and weak duality prove. What an LP of a
+small model proposes is also made exact, in rationals. See ``docs/programs.md``.
 """
 
 from __future__ import annotations

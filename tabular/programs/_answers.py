@@ -8,8 +8,8 @@ from tabular._backups import Backups
 
 
 def improved(b: Backups, R: np.ndarray, actions: np.ndarray) -> np.ndarray:
-    """Policy iteration with rewards R (S, A) from ``actions`` (S,), ``gamma < 1``; an action gives way only to what is better beyond
-    rounding."""
+    """Policy iteration with rewards R (S, A) from ``actions`` (S,), ``gamma < 1``; an action gives way only to
+    what is better beyond rounding."""
     mdp, states = b.mdp, np.arange(b.mdp.S)
     scale = 1e-12 * np.abs(R).max() / (1.0 - mdp.gamma)
     while True:

@@ -36,7 +36,13 @@ class Proposal(NamedTuple):
 
 
 def maximise(
-    c: np.ndarray, A: Any, b: np.ndarray, *, equal: int | None = None, free: np.ndarray | None = None, lower: bool = False
+    c: np.ndarray,
+    A: Any,
+    b: np.ndarray,
+    *,
+    equal: int | None = None,
+    free: np.ndarray | None = None,
+    lower: bool = False,
 ) -> Proposal:
     """By the simplex method on one thread, the same each time.
 
@@ -62,7 +68,7 @@ def maximise(
     lp.a_matrix_.start_, lp.a_matrix_.index_ = A.indptr.astype(np.int32), A.indices.astype(np.int32)
     lp.a_matrix_.value_ = A.data
     solver = highspy.Highs()
-    options = {
+    options: dict[str, Any] = {
         "output_flag": False, "threads": 1, "solver": "simplex", "primal_feasibility_tolerance": FEASIBILITY,
         "dual_feasibility_tolerance": FEASIBILITY,
     }  # fmt: skip
@@ -78,7 +84,9 @@ def maximise(
         status = solver.getModelStatus()
     names = {kinds.kOptimal: "optimal", kinds.kInfeasible: "infeasible", kinds.kUnbounded: "unbounded"}
     if status not in names:
-        raise NotConverged(f"HiGHS stopped with {solver.modelStatusToString(status)!r} on a program of {m} rows, {n} columns")
+        raise NotConverged(
+            f"HiGHS stopped with {solver.modelStatusToString(status)!r} on a program of {m} rows, {n} columns"
+        )
     found, basis = solver.getSolution(), solver.getBasis()
     basic = highspy.HighsBasisStatus.kBasic
     places = [j for j, s in enumerate(basis.col_status) if s == basic]

@@ -1,8 +1,8 @@
 r"""The largest concave utility of occupancies: conditional gradients, or Clarabel through cvxpy, with proved gaps.
 
-The method of Frank and Wolfe (1956) needs no more than best answers: policies for the rewards that the utility's slope makes. Here in
-its pairwise form (Lacoste-Julien and Jaggi 2015): mass moves from the worst policy in the mixture to the best answer, by an exact
-line search. The upper bound of any slope y is :math:`\rho V^*_y + F(y)` (``tabular.programs.utilities``). What is returned is no
+The method of Frank and Wolfe (1956) needs no more than best answers: policies for the rewards that the utility's slope makes. Here
+in its pairwise form (Lacoste-Julien and Jaggi 2015): mass moves from the worst policy in the mixture to the best answer, by an
+exact line search. The upper bound of any slope y is :math:`\rho V^*_y + F(y)` (``tabular.programs.utilities``). What is returned is no
 mixture: the Markov policy of its occupancies has the same visits.
 """
 
@@ -15,7 +15,8 @@ import numpy as np
 
 from tabular import _border as border
 from tabular.programs._convex import solved
-from tabular.programs._settings import Setting, setting_of
+from tabular.programs._models import setting_of
+from tabular.programs._settings import Setting
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 from tabular.programs.utilities import Features, Utility
 from tabular.reference.enclosure_ops import EnclosureOps
@@ -23,7 +24,7 @@ from tabular.solution import Status
 
 METHODS = ("frank_wolfe", "cvxpy")
 HALVINGS = 60
-REFERENCE = "conjugate of a concave utility, weak duality (foundations.C30, C40); rounding: enclosures"
+REFERENCE = "conjugate of a concave utility, weak duality (foundations.C41); rounding: enclosures"
 
 
 def concave_program(
@@ -57,7 +58,9 @@ def concave_program(
     """
     setting = setting_of(model, "concave_program", rho)
     if not isinstance(utility, Utility) or isinstance(utility, type):
-        raise TypeError(f"{utility!r} is no utility: expected the methods features, value, gradient, conjugate and expression")
+        raise TypeError(
+            f"{utility!r} is no utility: expected the methods features, value, gradient, conjugate and expression"
+        )
     border.positive(tol, "tol", "in the unit of the utility")
     border.count(max_iter, "max_iter")
     border.flag(throw, "throw")
@@ -66,7 +69,9 @@ def concave_program(
     if setting.gamma == 1 and len(setting.shape) == 2:
         raise ValueError("gamma = 1: utilities are of discounted visits, or of a horizon")
     features = utility.features(setting)
-    point = (_conditional_gradients if method == METHODS[0] else _interior_point)(setting, utility, features, tol, max_iter)
+    point = (_conditional_gradients if method == METHODS[0] else _interior_point)(
+        setting, utility, features, tol, max_iter
+    )
     pi = setting.policy(point.mu, setting.mask / setting.mask.sum(axis=-1, keepdims=True))
     ops = EnclosureOps()
     x = features.enclosed(ops, setting.enclosed_visits(ops, pi))

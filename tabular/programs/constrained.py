@@ -19,7 +19,8 @@ import numpy as np
 from tabular import _border as border
 from tabular.errors import ImproperModel, InfeasibleProgram, NotConverged
 from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
-from tabular.programs._settings import Setting, setting_of
+from tabular.programs._models import setting_of
+from tabular.programs._settings import Setting
 from tabular.programs.exact import LARGEST, exact_program, given, message
 from tabular.programs.linear import TOL, checked, grounded, scale
 from tabular.programs.solution import CONSTRAINTS, DUALITY, GAP, ProgramSolution, bounds, delivered, judged
@@ -70,7 +71,11 @@ def constrained_program(
     certificates[CONSTRAINTS] = Certificate(CONSTRAINTS, "componentwise", *made.over, DUALITY)
     allowed = tol * scale(setting, bought)
     status = judged(certificates[GAP].upper, allowed) if feasible else Status.ROUNDING_FLOOR
-    info = {"proposed": found.value, "tightened": made.tighter, "randomisations": int(((made.pi > 0).sum(-1) - 1).sum())}
+    info = {
+        "proposed": found.value,
+        "tightened": made.tighter,
+        "randomisations": int(((made.pi > 0).sum(-1) - 1).sum()),
+    }
     solution = ProgramSolution(
         "reward from rho under constraints", made.pi, setting.visits(made.pi), V, multipliers, certificates, status,
         "simplex method (HiGHS)", found.iterations, {}, info,
@@ -177,4 +182,6 @@ def _refuse(setting: Setting, limited: Constraints) -> NoReturn:
             raise InfeasibleProgram(message(weights, margin), weights, margin)
     if states + K <= LARGEST:
         exact_program(setting.model, limited.arrays, limited.limits)
-    raise NotConverged("the constraints leave no policy, as floats see it, or hardly one: no proof was found either way")
+    raise NotConverged(
+        "the constraints leave no policy, as floats see it, or hardly one: no proof was found either way"
+    )

@@ -18,7 +18,8 @@ import numpy as np
 from tabular import _validate as check
 from tabular.errors import ImproperModel, InfeasibleProgram, NotConverged
 from tabular.programs._highs import NEVER_ENDS, maximise
-from tabular.programs._settings import Setting, setting_of
+from tabular.programs._models import setting_of
+from tabular.programs._settings import Setting
 
 LARGEST = 400
 """Rows of the largest program that is solved in rationals."""
@@ -132,7 +133,9 @@ class _Program:
             if margin := x.get(t, Fraction(0)):
                 weights = y[states:]
                 raise InfeasibleProgram(message(weights, margin), weights, margin)
-            found_x, found_y, second = Tableau(columns, [*self.c, Fraction(0)], self.right, [*self.closed, True]).solve(basis)
+            found_x, found_y, second = Tableau(columns, [*self.c, Fraction(0)], self.right, [*self.closed, True]).solve(
+                basis
+            )
         except _Astray:
             raise NotConverged("HiGHS' basis is neither primal nor dual feasible in rationals") from None
         return found_x, found_y, first + second
@@ -172,7 +175,11 @@ class Tableau:
     """``max c x, A x = b, x >= 0`` in rationals, sparse columns {row: entry}; ``closed`` columns never enter, and must be zero."""
 
     def __init__(
-        self, columns: Sequence[dict[int, Fraction]], c: Sequence[Fraction], b: Sequence[Fraction], closed: Sequence[bool]
+        self,
+        columns: Sequence[dict[int, Fraction]],
+        c: Sequence[Fraction],
+        b: Sequence[Fraction],
+        closed: Sequence[bool],
     ) -> None:
         self.columns, self.c, self.b, self.closed = columns, c, b, closed
 

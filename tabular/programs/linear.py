@@ -15,7 +15,8 @@ import numpy as np
 from tabular import _border as border
 from tabular.errors import ImproperModel
 from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
-from tabular.programs._settings import Setting, setting_of
+from tabular.programs._models import setting_of
+from tabular.programs._settings import Setting
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 
 TOL = 1e-9

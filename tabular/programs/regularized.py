@@ -15,7 +15,8 @@ import numpy as np
 
 from tabular import _border as border
 from tabular.programs._convex import solved
-from tabular.programs._settings import Setting, setting_of
+from tabular.programs._models import setting_of
+from tabular.programs._settings import Setting
 from tabular.programs.linear import grounded, scale
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 from tabular.regularizers import KL, Hard, Shannon, ShannonKL, Tsallis, TsallisKL, checked
@@ -37,8 +38,8 @@ def regularized_program(
 
     Returns
     -------
-    ProgramSolution: ``pi`` the policy of the program's occupancies, the regularised greedy one where hardly anybody comes, ``V`` its
-    multipliers of the flow; the certificates (those of ``certify`` among them) enclose the regularised optimum and what ``pi``
+    ProgramSolution: ``pi`` the policy of the program's occupancies, the regularised greedy one where hardly anybody comes, ``V``
+    its multipliers of the flow; the certificates (those of ``certify`` among them) enclose the regularised optimum and what ``pi``
     reaches. ``info["proposed"]`` is Clarabel's objective.
 
     Raises
@@ -55,7 +56,9 @@ def regularized_program(
     flat = setting.mask if setting.mask.ndim == 2 else setting.mask[0]
     reg = checked(regularizer, flat)
     if not isinstance(reg, (Hard, Shannon, KL, ShannonKL, Tsallis, TsallisKL)):
-        raise TypeError(f"{type(reg).__name__} is no regularizer with cones: expected Shannon, KL, ShannonKL, Tsallis or TsallisKL")
+        raise TypeError(
+            f"{type(reg).__name__} is no regularizer with cones: expected Shannon, KL, ShannonKL, Tsallis or TsallisKL"
+        )
     unit = scale(setting, 0.0)
 
     def objective(cp: Any, x: Any) -> tuple[Any, list[Any]]:

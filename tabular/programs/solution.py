@@ -10,7 +10,12 @@ import numpy as np
 from tabular.errors import NotConverged
 from tabular.solution import Certificate, Status
 
-OWN, BEST, GAP, CONSTRAINTS = "objective of pi", "optimal objective", "optimal objective - objective of pi", "constraints"
+OWN, BEST, GAP, CONSTRAINTS = (
+    "objective of pi",
+    "optimal objective",
+    "optimal objective - objective of pi",
+    "constraints",
+)
 DUALITY = "weak duality of occupancies (foundations.C30); rounding: enclosures and doubled precision"
 
 

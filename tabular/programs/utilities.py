@@ -92,8 +92,8 @@ class VisitationEntropy(NamedTuple):
 class TargetDivergence(NamedTuple):
     r"""Minus the divergence :math:`KL(x \| target)` of the normalised visits of states or pairs, by the target's shape.
 
-    Imitation of visits: its largest value is 0, where a policy has them. ``target``: (S,) or (S, A), positive wherever one may come;
-    divided by its sum. Models as for ``VisitationEntropy``.
+    Imitation of visits: its largest value is 0, where a policy has them. ``target``: (S,) or (S, A), positive wherever one may
+    come; divided by its sum. Models as for ``VisitationEntropy``.
     """
 
     target: Any
@@ -152,7 +152,7 @@ class Fairness(NamedTuple):
         arrays = [setting.array(x, f"rewards[{k}]") for k, x in enumerate(self.rewards)]
         w = self._weights()
         if not arrays or w.shape != (len(arrays),) or not (np.isfinite(w) & (w > 0)).all():
-            check.fail(f"there are {len(arrays)} rewards and the weights {w.tolist()}: expected as many positive weights, at least one")
+            check.fail(f"there are {len(arrays)} rewards and the weights {w.tolist()}: expected as many, positive")
         if any(x.dtype == object for x in arrays):
             raise TypeError("rewards of a utility are floats")
         return Features(csr_array(np.stack([x.ravel() for x in arrays])), Fraction(1))
