@@ -2,8 +2,8 @@ r"""The largest concave utility of occupancies: conditional gradients, or Clarab
 
 The method of Frank and Wolfe (1956) needs no more than best answers: policies for the rewards that the utility's slope makes. Here
 in its pairwise form (Lacoste-Julien and Jaggi 2015): mass moves from the worst policy in the mixture to the best answer, by an
-exact line search. The upper bound of any slope y is :math:`\rho V^*_y + F(y)` (``tabular.programs.utilities``). What is returned is no
-mixture: the Markov policy of its occupancies has the same visits.
+exact line search. The upper bound of any slope y is :math:`\rho V^*_y + F(y)` (``tabular.programs.utilities``). What is returned
+is no mixture: the Markov policy of its occupancies has the same visits.
 """
 
 from __future__ import annotations
