@@ -15,10 +15,12 @@ PRECISE = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 
 
 class Point(NamedTuple):
-    """``x`` (m,) occupancies of the pairs, not negative; ``values`` (states,) multipliers of the flow; objective; iterations."""
+    """``x`` (m,) occupancies of the pairs, not negative; ``values`` (states,) multipliers of the flow; those of the first of the
+    other constraints; objective; iterations."""
 
     x: np.ndarray
     values: np.ndarray
+    others: Any
     value: float
     iterations: int
 
@@ -44,4 +46,5 @@ def solved(setting: Setting, objective: Callable[[Any, Any], tuple[Any, list[Any
         raise NotConverged(f"Clarabel stopped with {problem.status!r}")
     values = np.asarray(flow.dual_value) * unit
     iterations = int(problem.solver_stats.num_iters or 0)
-    return Point(np.maximum(np.asarray(x.value), 0.0), values, float(problem.value) * unit, iterations)
+    first = others[0].dual_value if others else None
+    return Point(np.maximum(np.asarray(x.value), 0.0), values, first, float(problem.value) * unit, iterations)

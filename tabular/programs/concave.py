@@ -76,14 +76,14 @@ def concave_program(
     ops = EnclosureOps()
     x = features.enclosed(ops, setting.enclosed_visits(ops, pi))
     own = ops.bounds(utility.value(ops, x))
-    most, V = upper(setting, utility, features, point.slope)
+    most, V, slope = min(((*upper(setting, utility, features, y), y) for y in point.slopes), key=lambda found: found[0])
     certificates = bounds((float(own[0]), float(own[1])), most, REFERENCE)
     status = judged(certificates[GAP].upper, tol, method == METHODS[0] and point.iterations >= max_iter)
     if not np.isfinite(certificates[GAP].upper):
         status = Status.UNCERTIFIED
     mu = setting.visits(pi)
     solution = ProgramSolution(
-        type(utility).__name__, pi, mu, V, point.slope, certificates, status,
+        type(utility).__name__, pi, mu, V, slope, certificates, status,
         "pairwise conditional gradients" if method == METHODS[0] else "interior points (Clarabel)", point.iterations,
         {"gap": np.array(point.gaps)}, {"features": features.of(mu), "proposed": point.value},
     )  # fmt: skip
@@ -116,20 +116,26 @@ def _reward(setting: Setting, features: Features, y: np.ndarray) -> np.ndarray:
 
 
 class Point(NamedTuple):
-    """Occupancies, the slope of the least upper bound, the utility in floats, gaps met, and steps."""
+    """Occupancies, slopes that may have the least upper bound, the utility in floats, gaps met, and steps."""
 
     mu: np.ndarray
-    slope: np.ndarray
+    slopes: list[np.ndarray]
     value: float
     gaps: list[float]
     iterations: int
 
 
 def _interior_point(setting: Setting, utility: Any, features: Features, tol: float, max_iter: int) -> Point:
-    rows = features.rows[:, setting.pairs]
-    found = solved(setting, lambda cp, x: (utility.expression(cp, (float(features.scale) * rows) @ x), []))
+    rows = float(features.scale) * features.rows[:, setting.pairs]
+
+    def objective(cp: Any, x: Any) -> tuple[Any, list[Any]]:
+        z = cp.Variable(rows.shape[0])
+        return utility.expression(cp, z), [z == rows @ x]  # whose multipliers are the slope, to more digits than z has
+
+    found = solved(setting, objective)
     mu = setting.spread(found.x)
-    return Point(mu, utility.gradient(features.of(mu)), found.value, [], found.iterations)
+    slopes = [np.asarray(found.others), utility.gradient(features.of(mu))]
+    return Point(mu, [y for y in slopes if np.isfinite(y).all()], found.value, [], found.iterations)
 
 
 class Mixture:
@@ -191,7 +197,7 @@ def _conditional_gradients(setting: Setting, utility: Any, features: Features, t
         x = mixture.mean(mixture.xs)
     with np.errstate(all="ignore"):
         value = float(ops.midpoint(utility.value(ops, ops.array(x, 1))))
-    return Point(mixture.mean(mixture.mus), slope, value, gaps, k)
+    return Point(mixture.mean(mixture.mus), [slope], value, gaps, k)
 
 
 def _searched(utility: Any, x: np.ndarray, d: np.ndarray, most: float) -> float:

@@ -68,7 +68,9 @@ def test_value_multipliers_and_feasibility(name: str, sparse: bool) -> None:
         assert rho @ evaluate_policy(priced, sol.pi) <= limits[k] + 1e-12
     assert "multipliers" in repr(sol) and "violation" in repr(sol)
     # The values prove the bound at the prices.
-    bought = mdp._with(rewards=mdp.rewards - np.where(mdp.mask, np.tensordot(sol.multipliers, costs, 1), 0.0), exact=None)
+    bought = mdp._with(
+        rewards=mdp.rewards - np.where(mdp.mask, np.tensordot(sol.multipliers, costs, 1), 0.0), exact=None
+    )
     np.testing.assert_allclose(sol.V, solve(bought).V, atol=1e-9)
 
 
@@ -96,7 +98,10 @@ def test_at_most_one_randomisation_for_each_constraint(mdp: MDP, data: st.DataOb
     """A vertex takes at most S + K pairs; complementary slackness and equal objectives, in rationals."""
     K = data.draw(st.integers(1, 3))
     numbers = st.integers(-3, 3)
-    costs = [np.array(data.draw(st.lists(numbers, min_size=mdp.S * mdp.A, max_size=mdp.S * mdp.A)), dtype=float) for _ in range(K)]
+    costs = [
+        np.array(data.draw(st.lists(numbers, min_size=mdp.S * mdp.A, max_size=mdp.S * mdp.A)), dtype=float)
+        for _ in range(K)
+    ]
     costs = [c.reshape(mdp.S, mdp.A) for c in costs]
     limits = [Fraction(data.draw(st.integers(-8, 8)), 2) for _ in range(K)]
     rho = [Fraction(1, mdp.S)] * mdp.S
@@ -135,7 +140,9 @@ def test_weak_infeasibility_is_proved_in_floats_and_a_hair_of_it_in_rationals() 
     with pytest.raises(InfeasibleProgram) as caught:
         exact_program(one, [third], [hair])
     assert caught.value.margin == Fraction(1, 10**30)
-    found = constrained_program(one, [third], [Fraction(2, 3)], throw=False)  # no room for rounding: feasible, but not by floats' proof
+    found = constrained_program(
+        one, [third], [Fraction(2, 3)], throw=False
+    )  # no room for rounding: feasible, but not by floats' proof
     assert found.lower in (-np.inf, 2.0) and found.upper >= 2 and found.violation < 1e-12
 
 

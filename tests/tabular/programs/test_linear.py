@@ -40,7 +40,9 @@ def horizon(seed: int = 0, masked: bool = True) -> FiniteHorizonMDP:
     R = rng.normal(size=(5, 4, 3))
     if masked:
         R[:, 1, 2] = -np.inf
-    return FiniteHorizonMDP(P, R, end=end, rho=[0.5, 0.25, 0.25, 0], terminal=[1.0, -2, 3, 0], gamma=0.9, renormalise=True)
+    return FiniteHorizonMDP(
+        P, R, end=end, rho=[0.5, 0.25, 0.25, 0], terminal=[1.0, -2, 3, 0], gamma=0.9, renormalise=True
+    )
 
 
 def spread(mdp: MDP) -> np.ndarray:
@@ -105,7 +107,9 @@ def test_a_horizon_exactly() -> None:
     assert linear_program(fh).lower <= exact.value <= linear_program(fh).upper
 
 
-@pytest.mark.parametrize(("name", "options", "value"), [("FrozenLake-v1", {"map_name": "4x4"}, 14 / 17), ("CliffWalking-v1", {}, -13)])
+@pytest.mark.parametrize(
+    ("name", "options", "value"), [("FrozenLake-v1", {"map_name": "4x4"}, 14 / 17), ("CliffWalking-v1", {}, -13)]
+)
 def test_total_rewards_with_declared_ends(name: str, options: dict[str, Any], value: float) -> None:
     sol = linear_program(MDP.from_gymnasium(name, 1, **options))
     assert sol.lower - 1e-9 <= value <= sol.upper + 1e-9 and sol.gap < 1e-9 and sol.objective.startswith("total")
@@ -123,7 +127,9 @@ def test_what_a_program_cannot_say_is_refused() -> None:
         linear_program(profit)
     with pytest.raises(ImproperModel, match="infinite"):
         exact_program(profit)
-    stay = MDP([[[1.0], [0.0]]], [[0.0, -1.0]], 1, end=[[0.0, 1.0]], rho=[1])  # staying is worth nothing, and has no occupancy
+    stay = MDP(
+        [[[1.0], [0.0]]], [[0.0, -1.0]], 1, end=[[0.0, 1.0]], rho=[1]
+    )  # staying is worth nothing, and has no occupancy
     assert exact_program(stay).value == -1
     found = linear_program(stay, throw=False)
     assert found.lower == pytest.approx(-1) and found.upper >= 0
