@@ -16,8 +16,8 @@ from tabular.exploration import episodic, max_ent
 from tabular.exploration.fast_entropy import maximum_pooled_entropy
 from tabular.instances import double_chain, garnet, random_masks, random_masks_endings, river_swim
 from tabular.programs import Fairness, TargetDivergence, VisitationEntropy, concave_program
-from tabular.programs.concave import METHODS, upper
 from tabular.programs._models import setting_of
+from tabular.programs.concave import METHODS, upper
 from tabular.programs.utilities import Features, Utility
 from tabular.reference import EnclosureOps
 from tests.tabular.programs.test_linear import spread

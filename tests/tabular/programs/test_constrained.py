@@ -129,7 +129,7 @@ def test_weak_infeasibility_is_proved_in_floats_and_a_hair_of_it_in_rationals() 
     mdp, rho = MODELS["masks+ending"], spread(MODELS["masks+ending"])
     c = costs_of(mdp, 1)
     least = ends(mdp, c[0], rho)[0]
-    with pytest.raises(InfeasibleProgram, match="every policy's cost exceeds its bound by at least 0.1") as caught:
+    with pytest.raises(InfeasibleProgram, match=r"every policy's cost exceeds its bound by at least 0\.1") as caught:
         constrained_program(mdp, c, [least - 0.1], rho)
     assert caught.value.weights.tolist() == [1.0] and 0.0999 < caught.value.margin <= 0.1 + 1e-9
     # One action, cost 1/3 a step, discount 1/2: 2/3 in all, which no float is.

@@ -123,7 +123,7 @@ def test_what_a_program_cannot_say_is_refused() -> None:
     with pytest.raises(ImproperModel, match="surely end"):
         exact_program(kept)
     profit = MDP([[[1.0], [0.0]]], [[1.0, 0.0]], 1, end=[[0.0, 1.0]], rho=[1])
-    with pytest.raises(ImproperModel, match="gain|infinite"):
+    with pytest.raises(ImproperModel, match=r"gain|infinite"):
         linear_program(profit)
     with pytest.raises(ImproperModel, match="infinite"):
         exact_program(profit)
