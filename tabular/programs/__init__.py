@@ -17,6 +17,7 @@ _HOME = {
     "TargetDivergence": "utilities",
     "Utility": "utilities",
     "VisitationEntropy": "utilities",
+    "average_program": "average",
     "concave_program": "concave",
     "constrained_program": "constrained",
     "exact_program": "exact",

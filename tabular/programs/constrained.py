@@ -17,8 +17,8 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from tabular import _border as border
-from tabular.errors import ImproperModel, InfeasibleProgram, NotConverged
-from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
+from tabular.errors import InfeasibleProgram, NotConverged
+from tabular.programs._highs import Proposal, maximise
 from tabular.programs._models import setting_of
 from tabular.programs._settings import Setting
 from tabular.programs.exact import LARGEST, exact_program, given, message
@@ -61,8 +61,8 @@ def constrained_program(
     grounded(setting)
     found = limited.proposed(limited.b)
     if found.status == "infeasible":
-        _refuse(setting, limited)
-    made = limited.kept(checked(found))
+        _refuse(setting, limited, found)
+    made = limited.kept(checked(setting, found))
     multipliers = np.maximum(found.y[setting.states :], 0.0)
     bought, V = limited.priced(multipliers, made.pi)
     low, high = setting.worth(setting.model, made.pi)
@@ -160,20 +160,19 @@ def _rounded(x: float, off: Fraction, up: bool) -> float:
     return float(np.nextafter(out, -np.inf)) if Fraction(out) > exact and not up else out
 
 
-def _refuse(setting: Setting, limited: Constraints) -> NoReturn:
+def _refuse(setting: Setting, limited: Constraints, found: Proposal) -> NoReturn:
     """Raise InfeasibleProgram with a proof, in floats or else in rationals."""
     from scipy.sparse import csc_array, hstack
 
     K, states = len(limited.b), setting.states
     if K == 0:
-        raise ImproperModel(NEVER_ENDS)
+        checked(setting, found)
     over = csc_array((-np.ones(K), np.arange(states, states + K), [0, K]), shape=(states + K, 1))
     right = np.concatenate([setting.start, limited.b])
     least = maximise(
         np.append(np.zeros(len(setting.pairs)), -1.0), hstack([limited.system, over]).tocsc(), right, equal=states
     )
-    if least.status != "optimal":
-        raise ImproperModel(NEVER_ENDS)
+    checked(setting, least)
     weights = np.maximum(least.y[states:], 0.0)
     if weights.any():
         weights /= weights.sum()

@@ -17,9 +17,10 @@ import numpy as np
 
 from tabular import _validate as check
 from tabular.errors import ImproperModel, InfeasibleProgram, NotConverged
-from tabular.programs._highs import NEVER_ENDS, maximise
+from tabular.programs._highs import maximise
 from tabular.programs._models import setting_of
 from tabular.programs._settings import Setting
+from tabular.programs.linear import checked
 
 LARGEST = 400
 """Rows of the largest program that is solved in rationals."""
@@ -121,9 +122,7 @@ class _Program:
             wide, c = hstack([self.floats, over]).tocsc(), np.append(np.zeros(self.n), -1.0)
         else:
             wide, c = self.floats, np.zeros(self.n)
-        found = maximise(c, wide, self.limits, equal=states)
-        if found.status != "optimal":
-            raise ImproperModel(NEVER_ENDS)
+        found = checked(self.setting, maximise(c, wide, self.limits, equal=states))
         basic = [t if j == self.n and K else j - (j > self.n and bool(K)) for j in found.basic]
         columns = [*self.columns, {states + k: Fraction(-1) for k in range(K)}]
         excess = [*[Fraction(0)] * t, Fraction(-1)]

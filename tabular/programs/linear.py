@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tabular import _border as border
-from tabular.errors import ImproperModel
+from tabular.errors import ImproperModel, NotConverged
 from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
 from tabular.programs._models import setting_of
 from tabular.programs._settings import Setting
@@ -55,15 +55,15 @@ def linear_program(
     grounded(setting)
     system, start, r = setting.system(), setting.start, setting.rewards()
     if form == "occupancies":
-        found = checked(maximise(r, system, start))
+        found = checked(setting, maximise(r, system, start))
         x, y, value = found.x, found.y, found.value
     else:  # max -rho V, flow^T V >= r: multipliers of these rows are occupancies, with the sign of a maximum turned
-        every = np.ones(setting.states, dtype=bool)
-        found = maximise(-start, system.T, r, equal=0, free=every, lower=True)
+        every, unit = np.ones(setting.states, dtype=bool), 2.0 ** np.floor(np.log2(scale(setting, 0.0)))
+        found = maximise(-start, system.T, r / unit, equal=0, free=every, lower=True)
         if found.status != "optimal":  # weak duality: what is infinite here has no policy there
             swap = {"infeasible": "unbounded", "unbounded": "infeasible"}
-            found = checked(found._replace(status=swap[found.status]))
-        x, y, value = -found.y, found.x, -found.value
+            found = checked(setting, found._replace(status=swap[found.status]))
+        x, y, value = -found.y, found.x * unit, -found.value * unit
     mu, W = setting.spread(np.maximum(x, 0.0)), y.reshape(setting.shape[:-1])
     pi = setting.policy(mu, setting.elsewhere(r - system.T @ y))
     sol = setting.best(setting.model, pi)
@@ -90,8 +90,13 @@ def grounded(setting: Setting) -> None:
         total_reward(Backups(setting.model))
 
 
-def checked(found: Proposal) -> Proposal:
-    """ImproperModel where the program has no optimum."""
+def checked(setting: Setting, found: Proposal) -> Proposal:
+    """ImproperModel where the program has no optimum; NotConverged where HiGHS is mistaken, for ``gamma < 1`` or a horizon."""
+    if found.status != "optimal" and (setting.gamma < 1 or len(setting.shape) == 3):
+        raise NotConverged(
+            f"HiGHS takes a program with an optimum for {found.status}: gamma = {border.discount(setting.gamma)} may be too near "
+            "one, or the numbers too far apart, for its tolerances; solve has no such limits"
+        )
     if found.status == "infeasible":
         raise ImproperModel(NEVER_ENDS)
     if found.status == "unbounded":

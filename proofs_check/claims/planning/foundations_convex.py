@@ -188,6 +188,30 @@ def strongly_concave_in_visits(ops: Any, m: Any, first: Any, second: Any, rho: A
     return Inequality(w * F[0] + (1 - w) * F[1] + margin, F[2])
 
 
+@claim(
+    id="foundations.C40a",
+    draws={"pi": policies(), "rho": distributions(), "tau": temperatures(orders=8)},
+    source=NEU,
+    kind="identity",
+    **ANY,
+)
+def objective_of_visits(ops: Any, m: Any, pi: Any, rho: Any, tau: Any) -> Identity:
+    r"""F(\mu^\pi) = \rho V_\tau^\pi, with \sum_s \mu(s) H(\mu(s,\cdot)/\mu(s)) = \sum_s \mu(s) \log \mu(s) - \sum_{s,a} \mu(s,a)
+    \log \mu(s,a): the regularised return is a function of occupancies alone, for \gamma < 1.
+
+    Proof: C26, and :math:`\log \mu(s,a) = \log \mu(s) + \log \pi(a|s)`.
+    """
+    value = ops.dot(rho, ops.evaluate(m, pi, Shannon(tau)))
+    return Identity(programs.entropic_objective(ops, m, ops.occupancy(m, pi, rho), tau), value)
+
+
+@twin(objective_of_visits, why="the entropy of the visits of pairs, states and all")
+def objective_of_pairs(ops: Any, m: Any, pi: Any, rho: Any, tau: Any) -> Identity:
+    mu = ops.occupancy(m, pi, rho)
+    whole = programs.earned(ops, m, mu) - tau * ops.sum(ops.sum(ops.xlogx(mu)))
+    return Identity(whole, ops.dot(rho, ops.evaluate(m, pi, Shannon(tau))))
+
+
 UNENDING: dict[str, Any] = {
     "family": (families.garnet(3, 2), families.deterministic(3, 2), families.self_loops(2, 2)),
     "assumptions": (discounted,),

@@ -164,3 +164,23 @@ def test_a_tolerance_that_cannot_be_met_raises_with_the_solution() -> None:
     with pytest.raises(NotConverged, match="gap is at most") as caught:
         linear_program(mdp, spread(mdp), tol=1e-30)
     assert caught.value.solution.gap < 1e-9
+
+
+@pytest.mark.parametrize("form", ["occupancies", "values"])
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e150])
+@pytest.mark.parametrize("gamma", [0.0, 0.99, 1 - 1e-6])
+def test_any_discount_and_any_unit(gamma: float, unit: float, form: str) -> None:
+    rng = np.random.default_rng(0)
+    mdp = MDP(rng.dirichlet(np.ones(5), size=(5, 3)), unit * rng.normal(size=(5, 3)), gamma, renormalise=True)
+    sol, best = linear_program(mdp, np.full(5, 0.2), form=form), solve(mdp).V.mean()
+    assert sol.gap <= 1e-13 * abs(best) and sol.lower * (1 - 1e-12) <= best <= sol.upper * (1 + 1e-12)
+
+
+def test_what_highs_mistakes_is_not_blamed_on_the_model() -> None:
+    from tabular.programs._highs import Proposal
+    from tabular.programs._models import setting_of
+    from tabular.programs.linear import checked
+
+    setting = setting_of(MODELS["one of each"], "test", [1])
+    with pytest.raises(NotConverged, match=r"takes a program with an optimum for unbounded: gamma = 0\.5"):
+        checked(setting, Proposal("unbounded", np.zeros(1), np.zeros(1), 0.0, [], 0))
