@@ -251,9 +251,9 @@ EVERETT = {"pi": policies(), "rho": distributions(), "costs": q_values(), "lam":
 @claim(id="foundations.C39", draws=EVERETT, source="Everett 1963; " + ALTMAN, kind="inequality", **TINY)
 def priced_optimum(ops: Any, m: Any, pi: Any, rho: Any, costs: Any, lam: Any) -> Inequality:
     r"""\langle \mu^\pi, R \rangle \le \langle \mu_\lambda, R \rangle + \lambda (\langle \mu^\pi, c \rangle - \langle \mu_\lambda, c
-    \rangle) with \mu_\lambda optimal for the rewards R - \lambda c: none that costs no more earns more, and at the limit b =
-    \langle \mu_\lambda, c \rangle the Lagrangian has no gap. For \gamma < 1.
+    \rangle) with \mu_\lambda optimal for the rewards R - \lambda c, for \gamma < 1: none that costs no more earns more.
 
+    At the limit :math:`b = \langle \mu_\lambda, c \rangle` the Lagrangian has no gap.
     Proof: :math:`\mu_\lambda` is optimal for :math:`R - \lambda c`, written out.
     """
     return _everett(ops, m, pi, rho, costs, lam, lam)
