@@ -117,13 +117,11 @@ def edits(draw: st.DrawFn, files: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return (*files[:which], bytes(data), *files[which + 1 :])
 
 
-WORDS = (
-    """state 0|state|action a|action|[1/2]|[|]|:|0 : 1|1 : 1/2|init|done|@model|@type: MDP|@type: DTMC|@value_type: rational|
+WORDS = """state 0|state|action a|action|[1/2]|[|]|:|0 : 1|1 : 1/2|init|done|@model|@type: MDP|@type: DTMC|@value_type: rational|
 @nr_states|@nr_choices|@reward_models|@parameters|@placeholders|$p : 1|$p|0|1|2|3|-1|1/3|2/3|1/0|0.5|.5|5.|1e-320|1e400|1e999999999|
 -0|nan|inf|99999999999999999999|0x1|1_0|mdp|dtmc|3 3 3|#DECLARATION|#END|0="init"|1="done"|0: 0|(s)|0:(0)|#|//|é|0 0 0 1|0 0 0 1/2|
 0 0 1 1/2 a|0 1 0 1|1 0 1 1|2 0 2 1 b""".replace("\n", "").split("|")
-    + ["\n", "\t", " ", "\r\n", "\0", "\ufeff"]
-)
+WORDS += ["\n", "\t", " ", "\r\n", "\0", "\ufeff"]
 
 texts = st.lists(
     st.sampled_from(WORDS) | st.from_regex(r"[0-9]{1,3}( [0-9./e-]{1,4}){0,4}\n", fullmatch=True), max_size=60
