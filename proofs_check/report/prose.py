@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from proofs_check.report.formulas import NAMES, FormulaError, latex
 
 TEXT, MATH, CODE = "text", "math", "code"
-BREAK = 26  # characters of a formula from which on it may be broken before its relations
+BREAK, TERMS = 18, 26  # characters of a formula from which on it may be broken before its relations, and its sums' signs
 
 _WORD = re.compile(r"[A-Za-zÀ-ſ][A-Za-zÀ-ſ0-9]*(?:['’./–-][A-Za-zÀ-ſ0-9]+)*['’]?")
 _NUMBER = re.compile(r"[+−]?[0-9.,]*[0-9](?:[/:–-][0-9.]+)?%?")
@@ -23,6 +23,9 @@ _COMPOUND = re.compile(r"(.*[^\sA-Za-z–-].*|[A-Za-z])[-–]([a-zA-Z]*[a-z]{3}[
 _PRODUCT = re.compile(r"[xyz]{2,3}|d[A-Za-z](?:/d[A-Za-z]?)?|[a-z][A-Z][0-9]")  # xy, dz, dH/d, aV1
 _LABEL = re.compile(r"C[1-9][0-9]*[a-z]?")
 _OPEN, _CLOSE = "([⟨⌈⌊", ")]⟩⌉⌋"
+_MARK = r"\\[A-Za-z]+|\\.|[(){}\[\]⟨⟩⌈⌉]"
+_OPENS = frozenset(("(", "[", "{", "⟨", "⌈", r"\{", r"\langle", r"\lceil", r"\lfloor"))
+_CLOSES = frozenset((")", "]", "}", "⟩", "⌉", r"\}", r"\rangle", r"\rceil", r"\rfloor"))
 _OPERATORS = frozenset(
     r"+ - − = < > / · × ± ≤ ≥ ∝ ∈ → ↦ ~ ≈ ≡ ≠ ⊆ ∘ ≻ ← | ∣ : * \le \ge \to \in \cdot \propto \mid \| \otimes \cdots".split()
 )
@@ -177,11 +180,14 @@ def _settle(tokens: list[_Token]) -> None:
             if tokens[i].kind == "a" and _beside(tokens, i, latex_statement):
                 tokens[i].kind = "m"
     depth = 0  # of brackets that a formula opened: what stands in them is its own
+    before = ""
     for token in tokens:
         if token.kind == "a":
             token.kind = "m" if depth > 0 else "p"
-        if token.kind == "p" and depth > 0 and re.fullmatch(r"[a-z]+\)+[.,;:]*", token.text):
-            token.kind = "m"  # a name as a last argument
+        last = re.fullmatch(r"[a-z]+\)+[.,;:]*", token.text) or (before in _OPERATORS and token.text[-1:] == ",")
+        if token.kind == "p" and depth > 0 and last:
+            token.kind = "m"  # a name as an argument
+        before = token.text
         depth = depth + _depth(token.text) if token.kind == "m" else 0
 
 
@@ -254,22 +260,47 @@ def _formula(tokens: list[_Token]) -> Iterator[Run]:
 
 def _pieces(tex: str) -> list[str]:
     """A long formula in pieces that begin with its outer relations, between which a line may end."""
-    if len(re.sub(r"\\[A-Za-z]+|[{}]", "x", tex)) < BREAK:
+    if size(tex) < BREAK:
         return [tex]
     cuts, depth, at = [], 0, 0
-    for found in re.finditer(_RELATION.pattern + r"|\\.|[(){}\[\]]", tex):
+    for found in re.finditer(_RELATION.pattern + "|" + _MARK, tex):
         mark = found[0]
-        depth += (mark in ("(", "[", "{", r"\{")) - (mark in (")", "]", "}", r"\}"))
+        depth += (mark in _OPENS) - (mark in _CLOSES)
         if _RELATION.fullmatch(mark) and not depth and found.start() > at:
             cuts.append(found.start())
             at = found.start()
-    if tex.count("|") % 2:  # a bar may be a condition, and what stands behind it no relation of its own
-        cuts = [c for c in cuts if c < tex.index("|") or c > tex.rindex("|")]
-    else:
-        cuts = [c for c in cuts if not tex[:c].replace(r"\|", "").count("|") % 2]
-    cuts = [c for c in cuts if not tex[:c].count(r"\|") % 2]
-    ends = [0, *cuts, len(tex)]
-    return [p for a, b in zip(ends, ends[1:], strict=False) if (p := tex[a:b].strip())]
+    cuts = [c for c in cuts if _outside(tex, c)]
+    out: list[str] = []
+    for a, b in zip([0, *cuts], [*cuts, len(tex)], strict=True):
+        out += _terms(tex[a:b].strip())
+    return [p for p in out if p]
+
+
+def _outside(tex: str, at: int) -> bool:
+    """Whether a place lies in no pair of bars; behind an odd one, which is a condition's, nothing does."""
+    single, double = tex.replace(r"\|", "\0\0"), tex.count(r"\|", 0, at)
+    bars = single.count("|")
+    if bars % 2:
+        return not double % 2 and (at < single.index("|") or at > single.rindex("|"))
+    return not double % 2 and not single.count("|", 0, at) % 2
+
+
+def _terms(tex: str) -> list[str]:
+    """What is very long is cut before the outer signs of its sum, too."""
+    if size(tex) < TERMS:
+        return [tex]
+    depth, cuts = 0, []
+    for found in re.finditer(r"(?<=[^\s=<>(]) [+−-] |" + _MARK, tex):
+        mark = found[0]
+        depth += (mark in _OPENS) - (mark in _CLOSES)
+        if mark[0] == " " and not depth and _outside(tex, found.start()):
+            cuts.append(found.start() + 1)
+    return [tex[a:b].strip() for a, b in zip([0, *cuts], [*cuts, len(tex)], strict=True)]
+
+
+def size(tex: str) -> int:
+    """About how many characters wide a formula is."""
+    return len(re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:mathrm|operatorname|text|frac)|[{}^_ ]", "", tex)))
 
 
 def _quoted(text: str) -> str:
