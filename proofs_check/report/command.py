@@ -62,7 +62,9 @@ def _owned(out: Path) -> set[str]:
         return set()
     manifest = out / MANIFEST
     if not manifest.is_file():
-        raise UsageError(f"--out {out} holds something else than a report: name a folder that is empty or not there yet")
+        raise UsageError(
+            f"--out {out} holds something else than a report: name a folder that is empty or not there yet"
+        )
     return {line for line in manifest.read_text(encoding="utf-8").splitlines() if line and ".." not in Path(line).parts}
 
 

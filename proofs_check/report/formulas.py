@@ -12,29 +12,31 @@ import re
 import unicodedata
 from typing import Any
 
-NAMES = frozenset(
-    "log exp max min sup inf lim ln argmax argmin softmax Var Cov KL VE TE sp sm lse tr Proj diag sign osc Reg Regret Gap "
-    "span end mid level const onehot MVI MoCoVI CVaR VaR MVaR OPT score leaf root supp".split()
-)
-"""Names of several letters, set upright. Of the others lower case of three letters or more is a name, and the rest a product."""
-OPERATORS = frozenset("log exp max min sup inf lim ln sin cos tanh".split())  # LaTeX has these as commands
-SUBSCRIPTS = sorted(
-    (
-        "MVaR BAMDP GSPO SFT NCE MLE old new ref eff acc off tok low lo high hi maj soup root tool perm mean mix max min soft "
-        "minorize span stay short long shared online eval env ep IL CL FT ST KL TR LL HH sm bg fg"
-    ).split(),
-    key=len,
-    reverse=True,
-)
-"""What follows ``_`` as a whole, where it is not in braces; of anything else the first character alone."""
+from proofs_check.report.lexicon import COMMANDS, NAMES, SUBSCRIPTS
+
 VERBATIM = ("mathrm", "operatorname", "text", "mathcal", "mathbf", "mathbb", "mathit")
 
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0305": "bar", "\u0307": "dot", "\u0308": "ddot"}
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ", "0123456789+-n")
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
-_PLAIN = {"½": r"\tfrac12", "‖": r"\|", "µ": "μ", "~": r"\sim ", "∼": r"\sim ", "·": r"\cdot ", "ᵀ": r"^{\top}", "∘": r"\circ ", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$"}
+_PLAIN = {
+    "½": r"\tfrac12",
+    "‖": r"\|",
+    "µ": "μ",
+    "~": r"\sim ",
+    "∼": r"\sim ",
+    "·": r"\cdot ",
+    "ᵀ": r"^{\top}",
+    "∘": r"\circ ",
+    "#": r"\#",
+    "%": r"\%",
+    "&": r"\&",
+    "$": r"\$",
+}
 _RUN = r"[A-Za-zÀ-ÖØ-öø-ÿ]+"
-_TOKEN = re.compile(rf"\\[A-Za-z]+|\\.|{_RUN}|[0-9]+(?:\.[0-9]+)?|\.\.\.|\s+|.", re.DOTALL)  # letters, numbers, and whatever stands alone
+_TOKEN = re.compile(
+    rf"\\[A-Za-z]+|\\.|{_RUN}|[0-9]+(?:\.[0-9]+)?|\.\.\.|\s+|.", re.DOTALL
+)  # letters, numbers, and whatever stands alone
 
 
 class FormulaError(ValueError):
@@ -145,7 +147,10 @@ class _Writer:
         if token[1:] in _ACCENTS.values():
             return "{" + self._take() + self._take() + self._take() + "}"
         if _is_run(token) and len(token) > 1:
-            whole = next((s for s in SUBSCRIPTS if token.startswith(s) and (s.isupper() or not token[len(s) :][:1].islower())), "")
+            whole = next(
+                (s for s in SUBSCRIPTS if token.startswith(s) and (s.isupper() or not token[len(s) :][:1].islower())),
+                "",
+            )
             whole = whole if lowered else ""
             part = whole or token[0]
             self._left(token[len(part) :])
@@ -199,7 +204,11 @@ class _Writer:
         """A sum, unless it can only be a matrix."""
         after = self._peek()
         rest = self._tokens[self._at + 1] if self._at + 1 < len(self._tokens) else ""
-        if after in ("", ")", "+", "-", "−", "*", ",", ".", "^", "=") or after in "⁻¹" or (after == "_" and rest[:1].isupper()):
+        if (
+            after in ("", ")", "+", "-", "−", "*", ",", ".", "^", "=")
+            or after in "⁻¹"
+            or (after == "_" and rest[:1].isupper())
+        ):
             return r"\Sigma "
         return r"\sum "
 
@@ -228,7 +237,7 @@ def _letters(run: str) -> str:
         return run
     if not run.isascii():
         return f"\\text{{{run}}}"
-    if run in OPERATORS:
+    if run in COMMANDS:
         return f"\\{run} "
     if run in NAMES or run in SUBSCRIPTS or (run.islower() and len(run) > 2 and run != "xyz"):
         return f"\\operatorname{{{run}}}" if run in NAMES else f"\\mathrm{{{run}}}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from proofs_check.draws import Payload
 from proofs_check.drawing import draw, number
+from proofs_check.draws import Payload
 
 LARGEST = 48  # lines; a larger model is described in words
 LINE, GAP, TOP, RADIUS = 22, 12, 34, 15
@@ -69,20 +70,22 @@ def svg(mdp: Any, name: str) -> str:
     """The picture, its description in words inside; ``name`` is unique on its page."""
     listed = pairs(mdp)
     several = mdp.A > 1
+    targets: list[int | None] = [*range(mdp.S)] + (
+        [None] if any(a.to is None for p in listed for a in p.arrows) else []
+    )
+    heights = [LINE * max(1, len(p.arrows)) for p in listed]
+    gaps = [0, *(GAP * (1 + (p.s != before.s)) for before, p in pairwise(listed))]
+    tall, needed = sum(heights) + sum(gaps), (2 * RADIUS + 8) * len(targets)
+    y = TOP + max(0.0, (needed - tall) / 2)
     rows: list[tuple[Pair, float]] = []  # and the middle of its lines
     spans: dict[int, list[float]] = {}
-    y: float = TOP
-    for pair in listed:
-        if pair.s in spans and pair is not listed[0] and not rows[-1][0].s == pair.s:
-            y += GAP
-        height = LINE * max(1, len(pair.arrows))
+    for pair, height, gap in zip(listed, heights, gaps, strict=True):
+        y += gap
         rows.append((pair, y + height / 2))
         spans.setdefault(pair.s, []).append(y + height / 2)
-        y += height + GAP
-    bottom = y - GAP
+        y += height
     left = {s: sum(at) / len(at) for s, at in spans.items()}
-    targets: list[int | None] = [*range(mdp.S)] + ([None] if any(a.to is None for p in listed for a in p.arrows) else [])
-    bottom = max(bottom, TOP + (2 * RADIUS + 8) * len(targets))
+    bottom = TOP + max(tall, needed)
     step = (bottom - TOP) / len(targets)
     right = {t: TOP + step * (i + 0.5) for i, t in enumerate(targets)}
     parts: list[str] = []
@@ -106,8 +109,11 @@ def svg(mdp: Any, name: str) -> str:
 def _pair(pair: Pair, middle: float, source: float, right: Mapping[int | None, float], several: bool) -> list[str]:
     x = X_STATE + RADIUS
     bend = x + 26
-    parts = [f'<path class="choice" d="M{x} {_n(source)} C{bend - 8} {_n(source)} {bend - 14} {_n(middle)} {bend} {_n(middle)} H{X_ACTION}"/>']
-    label = f"r = {number(pair.reward)}"
+    parts = [
+        f'<path class="choice" d="M{x} {_n(source)} C{bend - 8} {_n(source)} {bend - 14} {_n(middle)} '
+        f'{bend} {_n(middle)} H{X_ACTION}"/>'
+    ]
+    label = f"r = {number(pair.reward)}".replace("-", "−")
     label = f"{pair.a}, {label}" if several else label
     parts.append(f'<text x="{bend + 2}" y="{_n(middle - 5)}">{escape(label)}</text>')
     first = middle - LINE * (len(pair.arrows) - 1) / 2

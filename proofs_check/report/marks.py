@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from markupsafe import Markup, escape
 
+from proofs_check.report.breaks import size
 from proofs_check.report.formulas import FormulaError, mathml
-from proofs_check.report.prose import CODE, MATH, TEXT, Run, plain_latex, runs, size
+from proofs_check.report.prose import CODE, MATH, TEXT, Run, plain_latex, runs
 
 LONG = 30  # characters of a formula from which on it may have to be scrolled on a phone
 _LABEL = re.compile(r"\bC[1-9][0-9]*[a-z]?\b")
@@ -21,7 +22,7 @@ class StatementError(ValueError):
 
 
 def statement(text: str, of: str, links: Mapping[str, str] | None = None) -> Markup:
-    """A statement as HTML. ``links``: labels such as ``C2`` that it may name, with where they lead. StatementError naming ``of``."""
+    """A statement as HTML. ``links``: labels such as ``C2`` that it may name, and where they lead. Raises StatementError."""
     try:
         return Markup("").join(_pieces(runs(text), links or {}))
     except FormulaError as error:
@@ -32,6 +33,17 @@ def statement(text: str, of: str, links: Mapping[str, str] | None = None) -> Mar
 def source(text: str) -> str:
     """A statement as LaTeX, formulas in dollars."""
     return plain_latex(text)
+
+
+def powers(text: str) -> Markup:
+    """Text with ``2^-211`` and ``3.5e+08`` as powers are written."""
+    said = str(escape(text)).replace("&#39;", "’")
+    said = re.sub(
+        r"\b([0-9.]+)e([+-])0*([0-9]+)\b", lambda m: f"{m[1]} × 10<sup>{'−' * (m[2] == '-')}{m[3]}</sup>", said
+    )
+    return Markup(
+        re.sub(r"\b([0-9]+)\^(-?)([0-9.]+[0-9]|[0-9])", lambda m: f"{m[1]}<sup>{'−' * bool(m[2])}{m[3]}</sup>", said)
+    )
 
 
 def _pieces(pieces: list[Run], links: Mapping[str, str]) -> list[Markup]:

@@ -76,4 +76,4 @@ def ratio(x: float) -> str:
 
 def gap(x: float) -> str:
     """A gap, upwards."""
-    return up(x)
+    return up(x).replace("-", "−")

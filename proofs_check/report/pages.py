@@ -82,7 +82,9 @@ class ClaimPage:
     def variants(self) -> list[ClaimPage]:
         """Of an erratum, the claims of the same number: what is printed, and what is right."""
         number = self.label.rstrip("abcdefghijklmnopqrstuvwxyz")
-        return [c for c in self.paper.claims if c.label.rstrip("abcdefghijklmnopqrstuvwxyz") == number and c is not self]
+        return [
+            c for c in self.paper.claims if c.label.rstrip("abcdefghijklmnopqrstuvwxyz") == number and c is not self
+        ]
 
 
 @dataclass
@@ -156,9 +158,7 @@ def _file(name: str, known: Known, number: int) -> PaperPage:
     short = Path(name).name
     page = PaperPage(registry.Paper(0, f"file-{number}", short, f"Claims of {short}", OWN, "", entries), file=name)
     page.mutants = {m.name: m for m in mutants}
-    page.claims = [
-        ClaimPage(e, page, c, _found(c, known, None)) for e, c in zip(entries, claims, strict=True)
-    ]
+    page.claims = [ClaimPage(e, page, c, _found(c, known, None)) for e, c in zip(entries, claims, strict=True)]
     return page
 
 

@@ -28,28 +28,55 @@ class Picture:
     svg: Markup | None
     words: tuple[str, ...]
     note: str = ""
+    gamma: str = ""
+
+
+@dataclass(frozen=True)
+class Attacked:
+    """What an attack came to: κ, where there is one, the number of evaluations, and where the instance came from."""
+
+    status: str
+    ratio: float | None
+    evaluations: int
+    said: str
+    instance: Mapping[str, Any] | None
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Attacked:
+        """Of an entry of ``attack --json``. Raises ValueError, TypeError or AttributeError for what is none."""
+        ratio = data.get("ratio")
+        instance = data.get("instance")
+        if instance is not None and not isinstance(instance, Mapping):
+            raise TypeError(f"an instance is {instance!r}")
+        said = str(data.get("source") or data.get("reason") or "")
+        return cls(
+            str(data.get("status", "")),
+            None if ratio is None else float(ratio),
+            int(data.get("evaluations", 0)),
+            said,
+            instance,
+        )
 
 
 @dataclass(frozen=True)
 class Extras:
     """What other commands wrote: attacks by claim, and counterexamples that were made smaller."""
 
-    attacks: Mapping[str, Mapping[str, Any]]
+    attacks: Mapping[str, Attacked]
     smaller: Mapping[str, Mapping[str, Any]]
-    evaluations: int = 0
-    seed: int = 0
 
 
 def extras(attacks: Path | None, results: Path | None) -> Extras:
     """Read both. Raises UsageError that names the file and what is wrong with it."""
-    found: dict[str, Any] = {}
-    data: dict[str, Any] = {}
+    found: dict[str, Attacked] = {}
     if attacks is not None:
         try:
             data = json.loads(attacks.read_text(encoding="utf-8"))
-            found = {str(a["id"]): a for a in data["attacks"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"--attacks {attacks} is not what attack --json prints: {type(error).__name__}: {error}") from None
+            found = {str(a["id"]): Attacked.of_data(a) for a in data["attacks"]}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError(
+                f"--attacks {attacks} is not what attack --json prints: {type(error).__name__}: {error}"
+            ) from None
     smaller = {}
     if results is not None:
         folder = results / "counterexamples"
@@ -61,7 +88,7 @@ def extras(attacks: Path | None, results: Path | None) -> Extras:
             except counterexample.Damaged as error:
                 raise UsageError(f"--results: {error}") from None
             smaller[str(record["claim"])] = record
-    return Extras(found, smaller, int(data.get("evaluations", 0)), int(data.get("seed", 0)))
+    return Extras(found, smaller)
 
 
 def pictures(claim: Claim, found: Found, more: Extras) -> list[Picture]:
@@ -79,8 +106,8 @@ def pictures(claim: Claim, found: Found, more: Extras) -> list[Picture]:
         title = "Tightest instance" if v.ratio is not None else "Instance of the least gap"
         out.append(_drawn(claim, title, address, found))
     attack = more.attacks.get(claim.id)
-    if attack is not None and isinstance(attack.get("instance"), dict):
-        out.append(_recorded("Extremal instance of the attack (selected, simplified)", attack["instance"], "attack"))
+    if attack is not None and attack.instance is not None:
+        out.append(_recorded("Extremal instance of the attack (selected, simplified)", attack.instance, "attack"))
     return out
 
 
@@ -88,7 +115,9 @@ def _recorded(title: str, data: Mapping[str, Any], name: str) -> Picture:
     try:
         mdp, payloads = counterexample.replay(data)
     except (ModelError, LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise UsageError(f"{title} at {data.get('address', '?')!r} holds no instance: {type(error).__name__}: {error}") from None
+        raise UsageError(
+            f"{title} at {data.get('address', '?')!r} holds no instance: {type(error).__name__}: {error}"
+        ) from None
     return _picture(title, str(data.get("address", "")), mdp, payloads, name)
 
 
@@ -110,4 +139,5 @@ def _picture(title: str, address: str, mdp: Any, payloads: Mapping[str, Any], na
         size = f"{mdp.S} states, {mdp.A} actions, gamma = {number(mdp.exact().gamma)}: too large to draw"
         return Picture(title, address, None, (size, *notes))
     words = (*graph.words(mdp, shown), *notes)
-    return Picture(title, address, Markup(graph.svg(mdp, name)) if small else None, words)
+    drawn = Markup(graph.svg(mdp, name)) if small else None
+    return Picture(title, address, drawn, words, gamma=number(mdp.exact().gamma))

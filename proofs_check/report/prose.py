@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from proofs_check.report.formulas import NAMES, FormulaError, latex
+from proofs_check.report.breaks import pieces
+from proofs_check.report.formulas import FormulaError, latex
+from proofs_check.report.lexicon import FUNCTION_WORDS, NAMES, NOUNS, SIGNS
 
 TEXT, MATH, CODE = "text", "math", "code"
-BREAK, TERMS = 18, 26  # characters of a formula from which on it may be broken before its relations, and its sums' signs
 
 _WORD = re.compile(r"[A-Za-zÀ-ſ][A-Za-zÀ-ſ0-9]*(?:['’./–-][A-Za-zÀ-ſ0-9]+)*['’]?")
 _NUMBER = re.compile(r"[+−]?[0-9.,]*[0-9](?:[/:–-][0-9.]+)?%?")
@@ -23,15 +24,6 @@ _COMPOUND = re.compile(r"(.*[^\sA-Za-z–-].*|[A-Za-z])[-–]([a-zA-Z]*[a-z]{3}[
 _PRODUCT = re.compile(r"[xyz]{2,3}|d[A-Za-z](?:/d[A-Za-z]?)?|[a-z][A-Z][0-9]")  # xy, dz, dH/d, aV1
 _LABEL = re.compile(r"C[1-9][0-9]*[a-z]?")
 _OPEN, _CLOSE = "([⟨⌈⌊", ")]⟩⌉⌋"
-_MARK = r"\\[A-Za-z]+|\\.|[(){}\[\]⟨⟩⌈⌉]"
-_OPENS = frozenset(("(", "[", "{", "⟨", "⌈", r"\{", r"\langle", r"\lceil", r"\lfloor"))
-_CLOSES = frozenset((")", "]", "}", "⟩", "⌉", r"\}", r"\rangle", r"\rceil", r"\rfloor"))
-_OPERATORS = frozenset(
-    r"+ - − = < > / · × ± ≤ ≥ ∝ ∈ → ↦ ~ ≈ ≡ ≠ ⊆ ∘ ≻ ← | ∣ : * \le \ge \to \in \cdot \propto \mid \| \otimes \cdots".split()
-)
-_RELATION = re.compile(r"\\(?:le|ge|to|propto|approx|sim|ne|equiv|in|mapsto)(?![A-Za-z])|[=<>≤≥→≈≡≠∝↦]")
-_FUNCTION_WORDS = frozenset("and or is are in at of for with to by that the as from on over under among be has does".split())
-_NOUNS = frozenset("span end mid level leaf root score".split())  # names in formulas, words elsewhere
 _PUNCTUATION = ".,;:?!"
 
 
@@ -76,7 +68,11 @@ def runs(statement: str) -> list[Run]:
 
 def plain_latex(statement: str) -> str:
     """A statement to be pasted into a paper: its formulas between dollars."""
-    marks = {TEXT: lambda t: re.sub(r"([%&#_$])", r"\\\1", t), MATH: lambda t: f"${t}$", CODE: lambda t: rf"\texttt{{{t}}}"}
+    marks = {
+        TEXT: lambda t: re.sub(r"([%&#_$])", r"\\\1", t),
+        MATH: lambda t: f"${t}$",
+        CODE: lambda t: rf"\texttt{{{t}}}",
+    }
     out = "".join(marks[run.kind](run.text) for run in _whole(runs(statement)))
     return out.strip()
 
@@ -133,7 +129,7 @@ def _compound(word: str, space: str) -> Iterator[_Token]:
     """``γ-contraction`` is a formula and a word."""
     core = word.rstrip(_PUNCTUATION + ")")
     found = _COMPOUND.fullmatch(core)
-    if found and not _WORD.fullmatch(core) or (found and len(found[1]) == 1):
+    if (found and not _WORD.fullmatch(core)) or (found and len(found[1]) == 1):
         yield _Token(found[1], space, "m")
         yield _Token("-" + found[2] + word[len(core) :], "", "p")
     else:
@@ -146,7 +142,9 @@ def _kind(word: str) -> str:
     if word in ("–", "—"):
         return "a"
     if not core or core == "...":
-        return "a" if core or word.strip("()") == "..." else "p" if word.strip("()") == "" or word in _PUNCTUATION else "m"
+        return (
+            "a" if core or word.strip("()") == "..." else "p" if word.strip("()") == "" or word in _PUNCTUATION else "m"
+        )
     if _LABEL.fullmatch(core):
         return "p"
     if _NUMBER.fullmatch(core) or core in NAMES or (_CAPITALS.fullmatch(core)):
@@ -155,7 +153,11 @@ def _kind(word: str) -> str:
         return "p"
     if _PRODUCT.fullmatch(core) and core != "do":
         return "m"
-    if _WORD.fullmatch(core) and len(core) > 1 and not re.fullmatch(r"[A-Za-z](?:['’./–-][A-Za-z0-9])*['’]?|[a-zA-Z][0-9]'?", core):
+    if (
+        _WORD.fullmatch(core)
+        and len(core) > 1
+        and not re.fullmatch(r"[A-Za-z](?:['’./–-][A-Za-z0-9])*['’]?|[a-zA-Z][0-9]'?", core)
+    ):
         return "p"
     return "m"
 
@@ -165,11 +167,25 @@ def _settle(tokens: list[_Token]) -> None:
     for i, token in enumerate(tokens):
         if token.kind == "m" and token.text in ("a", "A", "(a", "(A"):
             after = tokens[i + 1] if i + 1 < len(tokens) else None
-            noun = after is not None and after.space != "" and (
-                (after.kind == "p" and after.text not in _FUNCTION_WORDS)
-                or (after.kind == "a" and after.text.isupper())
-                or (after.kind == "a" and after.text[:1].isdigit() and tokens[i + 2 : i + 3] and tokens[i + 2].kind == "p")
-                or (after.kind == "m" and i + 2 < len(tokens) and tokens[i + 2].text.startswith("-") and not tokens[i + 2].space)
+            noun = (
+                after is not None
+                and after.space != ""
+                and (
+                    (after.kind == "p" and after.text not in FUNCTION_WORDS)
+                    or (after.kind == "a" and after.text.isupper())
+                    or (
+                        after.kind == "a"
+                        and after.text[:1].isdigit()
+                        and tokens[i + 2 : i + 3]
+                        and tokens[i + 2].kind == "p"
+                    )
+                    or (
+                        after.kind == "m"
+                        and i + 2 < len(tokens)
+                        and tokens[i + 2].text.startswith("-")
+                        and not tokens[i + 2].space
+                    )
+                )
             )
             starts = i == 0 or tokens[i - 1].text[-1:] in ".:;"
             if noun and (token.text.endswith("a") or starts):
@@ -184,7 +200,7 @@ def _settle(tokens: list[_Token]) -> None:
     for token in tokens:
         if token.kind == "a":
             token.kind = "m" if depth > 0 else "p"
-        last = re.fullmatch(r"[a-z]+\)+[.,;:]*", token.text) or (before in _OPERATORS and token.text[-1:] == ",")
+        last = re.fullmatch(r"[a-z]+\)+[.,;:]*", token.text) or (before in SIGNS and token.text[-1:] == ",")
         if token.kind == "p" and depth > 0 and last:
             token.kind = "m"  # a name as an argument
         before = token.text
@@ -207,17 +223,19 @@ def _beside(tokens: list[_Token], i: int, latex_statement: bool) -> bool:
     if text in ("–", "—"):
         return len(near) == 2
     if text.isupper() and len(text) > 2 and not latex_statement and text not in NAMES:
-        return any(t.text in _OPERATORS for t in near)
-    if text in _NOUNS:
-        return any(t.text in _OPERATORS for t in near)
+        return any(t.text in SIGNS for t in near)
+    if text in NOUNS:
+        return any(t.text in SIGNS for t in near)
     if text in ("max", "min", "sup", "inf") and after not in near:
-        return any(t.text in _OPERATORS for t in near)
+        return any(t.text in SIGNS for t in near)
     return True
 
 
 def _depth(text: str) -> int:
     plain = re.sub(r"\\[{}]", lambda m: "(" if m[0] == r"\{" else ")", text)
-    plain = re.sub(r"\\(?:langle|lceil|lfloor)(?![A-Za-z])", "(", re.sub(r"\\(?:rangle|rceil|rfloor)(?![A-Za-z])", ")", plain))
+    plain = re.sub(
+        r"\\(?:langle|lceil|lfloor)(?![A-Za-z])", "(", re.sub(r"\\(?:rangle|rceil|rfloor)(?![A-Za-z])", ")", plain)
+    )
     return sum((c in _OPEN) - (c in _CLOSE) for c in plain)
 
 
@@ -252,55 +270,10 @@ def _formula(tokens: list[_Token]) -> Iterator[Run]:
     made = latex(text)
     if not made:
         raise FormulaError(text, "nothing is left of it")
-    for k, piece in enumerate(_pieces(made)):
+    for k, piece in enumerate(pieces(made)):
         yield Run(MATH, piece, glued=bool(k == 0 and (before or not space)))
     if after:
         yield Run(TEXT, after, glued=True)
-
-
-def _pieces(tex: str) -> list[str]:
-    """A long formula in pieces that begin with its outer relations, between which a line may end."""
-    if size(tex) < BREAK:
-        return [tex]
-    cuts, depth, at = [], 0, 0
-    for found in re.finditer(_RELATION.pattern + "|" + _MARK, tex):
-        mark = found[0]
-        depth += (mark in _OPENS) - (mark in _CLOSES)
-        if _RELATION.fullmatch(mark) and not depth and found.start() > at:
-            cuts.append(found.start())
-            at = found.start()
-    cuts = [c for c in cuts if _outside(tex, c)]
-    out: list[str] = []
-    for a, b in zip([0, *cuts], [*cuts, len(tex)], strict=True):
-        out += _terms(tex[a:b].strip())
-    return [p for p in out if p]
-
-
-def _outside(tex: str, at: int) -> bool:
-    """Whether a place lies in no pair of bars; behind an odd one, which is a condition's, nothing does."""
-    single, double = tex.replace(r"\|", "\0\0"), tex.count(r"\|", 0, at)
-    bars = single.count("|")
-    if bars % 2:
-        return not double % 2 and (at < single.index("|") or at > single.rindex("|"))
-    return not double % 2 and not single.count("|", 0, at) % 2
-
-
-def _terms(tex: str) -> list[str]:
-    """What is very long is cut before the outer signs of its sum, too."""
-    if size(tex) < TERMS:
-        return [tex]
-    depth, cuts = 0, []
-    for found in re.finditer(r"(?<=[^\s=<>(]) [+−-] |" + _MARK, tex):
-        mark = found[0]
-        depth += (mark in _OPENS) - (mark in _CLOSES)
-        if mark[0] == " " and not depth and _outside(tex, found.start()):
-            cuts.append(found.start() + 1)
-    return [tex[a:b].strip() for a, b in zip([0, *cuts], [*cuts, len(tex)], strict=True)]
-
-
-def size(tex: str) -> int:
-    """About how many characters wide a formula is."""
-    return len(re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:mathrm|operatorname|text|frac)|[{}^_ ]", "", tex)))
 
 
 def _quoted(text: str) -> str:

@@ -146,7 +146,9 @@ def _earlier(claim: Claim, own: Sequence[Record], known: Known, room: str | None
             there, name = {label: there[label] for label in labels}, budget.name
             break
     changed = tuple(
-        what for what, is_other in (("engine", engine != digests.engine()), ("claim", code != code_of(claim))) if is_other
+        what
+        for what, is_other in (("engine", engine != digests.engine()), ("claim", code != code_of(claim)))
+        if is_other
     )
     records = tuple(there.values())
     return Found(EARLIER, _judged(claim, records), name, seed, (len(records), len(records)), changed, records=records)

@@ -15,14 +15,18 @@ from proofs_check.report import marks, numbers
 from proofs_check.report.pages import OWN, WORDS, ClaimPage, PaperPage
 from proofs_check.report.pictures import Extras, pictures
 from proofs_check.report.results import Known
+from tabular import __version__
 
 HERE = Path(__file__).parent
 ROOMS = (*registry.ROOMS, OWN)
 MEANINGS = {
-    "tight": "No instance separates the wrong way, and on some instance the bound is attained: a ratio of 0.999 or more, or an equality that is no triviality.",
+    "tight": "No instance separates the wrong way, and on some instance the bound is attained: a ratio of 0.999 or more, "
+    "or an equality that is no triviality.",
     "holds": "No instance that was drawn separates the wrong way. It is proved for each of these, and for no others.",
-    "refuted": "An instance separates the wrong way, decided in rationals or balls; or, of an average, the evidence against it is e ≥ 10⁶.",
-    "vacuous": "Nothing was said: no instance met the assumptions, both sides were always zero, or the bound never went below the trivial one.",
+    "refuted": "An instance separates the wrong way, decided in rationals or balls; or, of an average, the evidence against "
+    "it is e ≥ 10⁶.",
+    "vacuous": "Nothing was said: no instance met the assumptions, both sides were always zero, or the bound never went "
+    "below the trivial one.",
     "undecided": "On some instance the sides overlap at every precision; or, of an average, the evidence is too weak either way.",
     "not run": "There is a check, and the store has no complete result of it.",
     "not checked": "No check, for the reason given.",
@@ -52,6 +56,7 @@ def build(papers: Sequence[PaperPage], known: Known, more: Extras) -> dict[str, 
         "meanings": MEANINGS,
         "marks": MARKS,
         "outcomes": OUTCOMES,
+        "columns": [w for w in WORDS if w == "refuted" or any(c.status == w for c in claims)],
         "origin": origin(claims, known),
         "statement": marks.statement,
         "numbers": numbers,
@@ -91,9 +96,13 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters["powers"] = marks.powers
+    made.filters["upper_first"] = lambda text: text[:1].upper() + text[1:]
     made.filters["count"] = lambda n: f"{n:,}"
     made.filters["plural"] = lambda n, one, many="": f"{n:,} {one if n == 1 else many or one + 's'}"
-    made.filters["title_of"] = lambda room: room.replace("_", " ").capitalize() if room != OWN else "Claims of one’s own"
+    made.filters["title_of"] = lambda room: (
+        room.replace("_", " ").capitalize() if room != OWN else "Claims of one’s own"
+    )
     return made
 
 
@@ -103,19 +112,24 @@ def origin(claims: Sequence[ClaimPage], known: Known) -> dict[str, Any]:
     used = sorted({r.run for r in records.values()})
     runs = [known.runs[run] for run in used if run in known.runs]
     began = sorted(float(run["began"]) for run in runs)
+    about = [{"id": run, **_about(known.runs.get(run, {}))} for run in used]
     return {
         "date": _day(began[-1]) if began else "",
         "first": _day(began[0]) if began else "",
-        "project": sorted({str(run.get("project", "")) for run in runs}),
-        "version": digests.project(),
+        "project": sorted({_installed(str(run.get("project", ""))) for run in runs}),
+        "version": __version__,
         "engine": digests.engine(),
         "engines": sorted({r.engine for r in records.values()}),
         "digest": digests.digest(*sorted(records)) if records else "",
         "results": len(records),
-        "runs": [{"id": run, **_about(known.runs.get(run, {}))} for run in used],
-        "shown": {c.id for c in claims},
+        "runs": about,
+        "versions": [dict(pairs) for pairs in sorted({tuple(sorted(run["versions"].items())) for run in about})],
         "others": sorted(known.records.keys() - {c.id for c in claims}),
     }
+
+
+def _installed(version: str) -> str:
+    return "sources that were not installed" if version == "not installed" else version
 
 
 def _about(run: Mapping[str, Any]) -> dict[str, Any]:

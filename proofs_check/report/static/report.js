@@ -2,7 +2,7 @@
 "use strict";
 
 const themes = ["", "light", "dark"];
-const spoken = { "": "as the system", light: "light", dark: "dark" };
+const spoken = { "": "auto", light: "light", dark: "dark" };
 
 function remembered() {
   try { const theme = localStorage.getItem("theme") || ""; return themes.includes(theme) ? theme : ""; }
