@@ -68,4 +68,7 @@ def _cut(tex: str, brackets: int) -> list[str]:
 
 def size(tex: str) -> int:
     """About how many characters wide a formula is."""
-    return len(re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:mathrm|operatorname|text|frac)|[{}^_ ]", "", tex)))
+    names = re.sub(r"\\(?:mathrm|operatorname|text|frac)|[{}^_ ]", "", tex)
+    return len(
+        re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:log|exp|max|min|sup|inf|sqrt|sum)(?![A-Za-z])", "xxx", names))
+    )

@@ -57,6 +57,7 @@ def latex(text: str) -> str:
 
 class _Writer:
     def __init__(self, text: str) -> None:
+        self._text = text
         self._commands = "\\" in text  # then braces group; else those that follow no script are a set's
         self._variation = not self._commands and "TV'" not in text  # else T applied to V
         self._tokens = _TOKEN.findall(_accented(text))
@@ -69,6 +70,8 @@ class _Writer:
         return re.sub(r"\s+", " ", "".join(out)).strip()
 
     def _take(self) -> str:
+        if self._at >= len(self._tokens):
+            raise FormulaError(self._text, "it ends where more is wanted")
         self._at += 1
         return self._tokens[self._at - 1]
 
@@ -136,8 +139,7 @@ class _Writer:
                 out.append("{" + self._braced() + "}")
             else:
                 out.append(self._next())
-        if self._at < len(self._tokens):
-            self._take()
+        self._take()
         return "".join(out)
 
     def _script(self, lowered: bool) -> str:

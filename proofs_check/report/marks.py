@@ -12,7 +12,7 @@ from proofs_check.report.breaks import size
 from proofs_check.report.formulas import FormulaError, mathml
 from proofs_check.report.prose import CODE, MATH, TEXT, Run, plain_latex, runs
 
-LONG = 30  # characters of a formula from which on it may have to be scrolled on a phone
+LONG = 24  # characters of a formula from which on it may have to be scrolled on a phone
 _LABEL = re.compile(r"\bC[1-9][0-9]*[a-z]?\b")
 _STICKS = re.compile(r"[)\].,;:!?’]+|-[A-Za-z-]+")
 

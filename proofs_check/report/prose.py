@@ -201,7 +201,7 @@ def _settle(tokens: list[_Token]) -> None:
         if token.kind == "a":
             token.kind = "m" if depth > 0 else "p"
         last = re.fullmatch(r"[a-z]+\)+[.,;:]*", token.text) or (before in SIGNS and token.text[-1:] == ",")
-        if token.kind == "p" and depth > 0 and last:
+        if token.kind == "p" and depth > 0 and (last or token.text in _PUNCTUATION):
             token.kind = "m"  # a name as an argument
         before = token.text
         depth = depth + _depth(token.text) if token.kind == "m" else 0

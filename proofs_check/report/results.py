@@ -98,7 +98,9 @@ def found(claim: Claim, known: Known, room: str | None) -> Found:
     twins = tuple(_twin(t, [r for r in records if r.claim == t.id], known) for t in claim.twins)
     mutants = _mutants(claim, [r for r in records if r.claim == claim.id and r.mode.startswith("mutant ")], known)
     used = tuple(r for r in records if r.mode.startswith(("mutant ", HUNT)))
-    made = _current(claim, own, room) or _earlier(claim, own, known, room) or Found()
+    made = _current(claim, own, room)
+    if made is None or made.verdict is None:  # a result of before says more than a part of one
+        made = _earlier(claim, own, known, room) or made or Found()
     return replace(made, twins=twins, mutants=mutants, records=(*made.records, *used))
 
 
