@@ -68,7 +68,6 @@ def _cut(tex: str, brackets: int) -> list[str]:
 
 def size(tex: str) -> int:
     """About how many characters wide a formula is."""
-    names = re.sub(r"\\(?:mathrm|operatorname|text|frac)|[{}^_ ]", "", tex)
-    return len(
-        re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:log|exp|max|min|sup|inf|sqrt|sum)(?![A-Za-z])", "xxx", names))
-    )
+    wide = re.sub(r"\\(?:log|exp|max|min|sup|inf|sqrt|sum)(?![A-Za-z])", "xxx", tex)
+    bare = re.sub(r"\\[A-Za-z]+|\\.", "x", re.sub(r"\\(?:mathrm|operatorname|text|frac)(?![A-Za-z])", "", wide))
+    return len(re.sub(r"[{}^_ ]", "", bare))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 
 from markupsafe import Markup, escape
@@ -36,14 +37,21 @@ def source(text: str) -> str:
 
 
 def powers(text: str) -> Markup:
-    """Text with ``2^-211`` and ``3.5e+08`` as powers are written."""
+    """Text in which ``2^-211`` and ``3.5e+08`` are written as powers are."""
     said = str(escape(text)).replace("&#39;", "’")
-    said = re.sub(
-        r"\b([0-9.]+)e([+-])0*([0-9]+)\b", lambda m: f"{m[1]} × 10<sup>{'−' * (m[2] == '-')}{m[3]}</sup>", said
-    )
+    said = re.sub(r"(?<=[0-9]) - (?=[0-9])", " − ", said)
+    said = re.sub(r"\b([0-9]+(?:\.[0-9]+)?)e([+-])0*([0-9]+)\b", _scientific, said)
     return Markup(
-        re.sub(r"\b([0-9]+)\^(-?)([0-9.]+[0-9]|[0-9])", lambda m: f"{m[1]}<sup>{'−' * bool(m[2])}{m[3]}</sup>", said)
+        re.sub(r"\b([0-9]+)\^(-?)([0-9.]*[0-9])", lambda m: f"{m[1]}<sup>{'−' * bool(m[2])}{m[3]}</sup>", said)
     )
+
+
+def _scientific(found: re.Match[str]) -> str:
+    """A small power is multiplied out: the digits are the same."""
+    digits, sign, power = found.groups()
+    if int(power or 0) <= 3:
+        return f"{Decimal(digits).scaleb(int(sign + power)):f}"
+    return f"{digits} × 10<sup>{'−' * (sign == '-')}{power}</sup>"
 
 
 def _pieces(pieces: list[Run], links: Mapping[str, str]) -> list[Markup]:

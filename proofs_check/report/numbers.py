@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from proofs_check.tables import rounded_down
+from proofs_check.tables import ratio
 from proofs_check.verdict import Verdict
 from proofs_check.weighing import down, up
+
+__all__ = ["counted", "gap", "ratio", "weighed"]
 
 _E = {"log10_e_holds": "evidence for it", "log10_e_refutes": "evidence against it"}
 
@@ -65,13 +67,6 @@ def _items(x: Any) -> list[tuple[str, Any]]:
 def _span(x: Any) -> str:
     low, high = (float(y) for y in x)
     return f"{low:g}" if f"{low:g}" == f"{high:g}" else f"{down(low)} to {up(high)}"
-
-
-def ratio(x: float) -> str:
-    """A ratio that was reached, towards zero; with the digits that tell it from one."""
-    if x == 1:
-        return "1"
-    return f"1 − {1 - x:.1e}" if 0.9999 <= x < 1 else rounded_down(x)
 
 
 def gap(x: float) -> str:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from proofs_check import addresses, counterexample
 from proofs_check.claim import Claim
 from proofs_check.drawing import LARGEST, number
-from proofs_check.report import graph
+from proofs_check.report import graph, wording
 from proofs_check.report.results import CURRENT, Found
 from proofs_check.selection import UsageError
 from tabular.errors import ModelError
@@ -103,8 +103,7 @@ def pictures(claim: Claim, found: Found, more: Extras) -> list[Picture]:
     elif v is not None and "witness" in v.evidence:
         out.append(_recorded("Witness", v.evidence["witness"], "witness"))
     elif v is not None and (address := v.ratio_at or v.gap_at):
-        title = "Tightest instance" if v.ratio is not None else "Instance of the least gap"
-        out.append(_drawn(claim, title, address, found))
+        out.append(_drawn(claim, wording.pictured(v), address, found))
     attack = more.attacks.get(claim.id)
     if attack is not None and attack.instance is not None:
         out.append(_recorded("Extremal instance of the attack (selected, simplified)", attack.instance, "attack"))

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from proofs_check import digests, registry
-from proofs_check.report import marks, numbers
+from proofs_check.report import marks, numbers, wording
 from proofs_check.report.pages import OWN, WORDS, ClaimPage, PaperPage
 from proofs_check.report.pictures import Extras, pictures
 from proofs_check.report.results import Known
@@ -19,32 +19,6 @@ from tabular import __version__
 
 HERE = Path(__file__).parent
 ROOMS = (*registry.ROOMS, OWN)
-MEANINGS = {
-    "tight": "No instance separates the wrong way, and on some instance the bound is attained: a ratio of 0.999 or more, "
-    "or an equality that is no triviality.",
-    "holds": "No instance that was drawn separates the wrong way. It is proved for each of these, and for no others.",
-    "refuted": "An instance separates the wrong way, decided in rationals or balls; or, of an average, the evidence against "
-    "it is e ≥ 10⁶.",
-    "vacuous": "Nothing was said: no instance met the assumptions, both sides were always zero, or the bound never went "
-    "below the trivial one.",
-    "undecided": "On some instance the sides overlap at every precision; or, of an average, the evidence is too weak either way.",
-    "not run": "There is a check, and the store has no complete result of it.",
-    "not checked": "No check, for the reason given.",
-    "pending": "No check yet.",
-}
-MARKS = {
-    "seen": "seen in the paper, its code or a published account of it",
-    "mem": "recalled only; nothing is refuted on its strength",
-    "derived": "proved or recomputed from the definitions",
-    "ours": "not a statement of the paper",
-}
-OUTCOMES = {
-    "killed": "killed by this claim",
-    "checked": "noticed by the check of kernels",
-    "missed": "not noticed",
-    "crashed": "raised, which kills nothing",
-    "untried": "not tried: no side moved",
-}
 STATIC = ("style.css", "report.js")
 
 
@@ -53,9 +27,7 @@ def build(papers: Sequence[PaperPage], known: Known, more: Extras) -> dict[str, 
     claims = [c for p in papers for c in p.claims]
     common = {
         "words": WORDS,
-        "meanings": MEANINGS,
-        "marks": MARKS,
-        "outcomes": OUTCOMES,
+        "wording": wording,
         "columns": [w for w in WORDS if w == "refuted" or any(c.status == w for c in claims)],
         "origin": origin(claims, known),
         "statement": marks.statement,

@@ -160,3 +160,7 @@ def test_labels_become_links_only_where_the_paper_has_them() -> None:
 def test_powers_are_raised() -> None:
     assert powers("resolution 2^-211; e = 3.5e+08 <") == "resolution 2<sup>−211</sup>; e = 3.5 × 10<sup>8</sup> &lt;"
     assert powers("at 10^-6, garnet[0]:1e") == "at 10<sup>−6</sup>, garnet[0]:1e"
+
+
+def test_small_powers_are_multiplied_out_and_differences_have_a_minus() -> None:
+    assert powers("7.2e+01, 1.0e+00, 9.1e-01, 1 - 2^-24") == "72, 1.0, 0.91, 1 − 2<sup>−24</sup>"
