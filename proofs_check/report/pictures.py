@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,8 @@ def pictures(claim: Claim, found: Found, more: Extras) -> list[Picture]:
     if smaller is not None and v is not None and v.verdict == "refuted":
         out.append(_recorded("Counterexample, made smaller", smaller, "smaller"))
     elif v is not None and v.tally.counterexample is not None:
-        out.append(_recorded("Smallest counterexample among those drawn", v.tally.counterexample, "counterexample"))
+        drawn = _recorded("Smallest counterexample among those drawn", v.tally.counterexample, "counterexample")
+        out.append(replace(drawn, note="proofs-check show makes it smaller"))
     elif v is not None and "witness" in v.evidence:
         out.append(_recorded("Witness", v.evidence["witness"], "witness"))
     elif v is not None and (address := v.ratio_at or v.gap_at):

@@ -116,7 +116,8 @@ def _about(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _day(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%-d %B %Y") if seconds else ""
+    day = datetime.fromtimestamp(seconds, UTC)
+    return f"{day.day} {day:%B %Y}" if seconds else ""
 
 
 def _second(seconds: float) -> str:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
-from proofs_check import registry, runner, settle
+from proofs_check import digests, registry, runner, settle
 from proofs_check.cli import OK, main
 from proofs_check.report import command as report_command
 from proofs_check.store import Store
@@ -148,6 +148,20 @@ def test_a_paper_has_its_claims_mutants_figures_and_bibtex(made: Made) -> None:
     (paper,) = registry.load(["mdvi"])
     assert all(f"{e.id}.html" in page.read_text(encoding="utf-8") for e in paper.claims)
     assert "@" in said and paper.title in said and "mdvi_averaging" in said and "Mutants of its functions" in said
+
+
+def test_results_of_before_and_counterexamples_as_drawn_are_shown_as_such(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "engine", lambda: "another")
+    assert main(["report", str(made.own), "--store", str(made.store), "--out", str(tmp_path / "site")]) == OK
+    said = made.text(tmp_path / "site/claims/own.C1a.html")
+    assert "This is a result of before: the engine has changed since." in said
+    assert "is not drawn" in said and "MDP of" not in said
+    said = made.text(tmp_path / "site/claims/own.C1.html")
+    assert "Smallest counterexample among those drawn" in said and "proofs-check show makes it smaller" in said
+    assert "(an earlier one)" in made.text(tmp_path / "site/provenance.html")
+    assert broken(made, tmp_path / "site") == []
 
 
 def test_an_image_of_a_figure_is_embedded_with_its_words(
