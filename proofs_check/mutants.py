@@ -24,7 +24,10 @@ KERNELS = "tabular._kernels"
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault. ``function`` may be a method, "Class.method"; ``reason`` says why it may survive, if nobody can notice it."""
+    """A fault. ``function`` may be a method, "Class.method"; ``reason`` says why it may survive, if nobody can notice it.
+
+    ``met_by``: ids of the claims that meet it, where others of the paper would run for minutes and notice nothing; none: all.
+    """
 
     name: str
     module: str
@@ -32,6 +35,7 @@ class Mutant:
     old: str
     new: str
     reason: str = ""
+    met_by: tuple[str, ...] = ()
 
     @property
     def of_kernels(self) -> bool:
@@ -122,6 +126,23 @@ def plant(mutant: Mutant) -> None:
             for name, value in list(vars(module).items()):
                 if value is original:
                     setattr(module, name, mutated)
+    _plant_registered(original, mutated)
+
+
+def _plant_registered(original: Any, mutated: Any) -> None:
+    """Learners and widths are found by their class, not by the names of their functions."""
+    from tabular._kernels import interaction, widths
+    from tabular.exploration import learners
+
+    def new(f: Any) -> Any:
+        return interaction.kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f
+
+    for cls, functions in interaction._registered.items():
+        interaction._registered[cls] = functions._make(map(new, functions))
+    for cls, bound in widths._registered.items():
+        widths._registered[cls] = new(bound)
+    for cls, kind in learners._kinds.items():
+        learners._kinds[cls] = kind._make(mutated if f is original else f for f in kind)
 
 
 def _plant_kernel(mutant: Mutant) -> None:

@@ -46,9 +46,9 @@ def compute(
     """
     fh = episodic(random_mdp(), H)
     best = maximum_pooled_entropy(fh, tol=GAP)
-    runs = {
-        ("trajectory", "UCBVI-Ent", scale): _soft(fh, UCBVI_Ent(bonus_scale=scale), K) for scale in (0.0, 1.0)
-    } | {("pooled", "EntGame", scale): _game(fh, EntGame(bonus_scale=scale), K, best.upper) for scale in (0.0, 1.0)}
+    runs = {("trajectory", "UCBVI-Ent", scale): _soft(fh, UCBVI_Ent(bonus_scale=scale), K) for scale in (0.0, 1.0)} | {
+        ("pooled", "EntGame", scale): _game(fh, EntGame(bonus_scale=scale), K, best.upper) for scale in (0.0, 1.0)
+    }
     runs["reward", "OptimisticPlanning Hoeffding", 0.1] = _planted(K)
     found = results(list(runs.values()), range(seeds), keep=keep, tell=tell)
     rows: list[tuple[Any, ...]] = []
@@ -80,7 +80,10 @@ def slope(episodes: np.ndarray, gaps: np.ndarray, least: float, level: float) ->
 def _soft(fh: FiniteHorizonMDP, learner: UCBVI_Ent, K: int) -> Runs:
     def run(seed: int) -> dict[str, np.ndarray]:
         played = interact(fh, learner, K, seeds=[seed], threads=1)
-        return {"episode": played.history["episode"], "gap": fh.rho @ played.info["V_star"][0] - played.history["value"][0]}
+        return {
+            "episode": played.history["episode"],
+            "gap": fh.rho @ played.info["V_star"][0] - played.history["value"][0],
+        }
 
     return Runs(f"rates {learner!r} K={K}", run, _trial(fh, learner, K))
 

@@ -20,7 +20,13 @@ QUICK: dict[str, Any] = {"Ks": (64, 256, 1024), "seeds": 16}
 
 
 def compute(
-    *, M: int = 4, A: int = 4, H: int = 10, Ks: Sequence[int] = (64, 256, 1024, 4096, 16384), seeds: int = 64, level: float = 0.95
+    *,
+    M: int = 4,
+    A: int = 4,
+    H: int = 10,
+    Ks: Sequence[int] = (64, 256, 1024, 4096, 16384),
+    seeds: int = 64,
+    level: float = 0.95,
 ) -> Table:
     r"""Columns ``learner``, ``bonus``, ``scale``, ``K``, ``mean`` of :math:`Regret(K) / (H \sqrt{MAK})`, ``lower`` and ``upper``: an
     interval that holds for all K of a learner at once; ``uniform``: what uniform actions lose, exactly, in the same unit.
