@@ -1,9 +1,9 @@
 r"""Simultaneous bands around the mean of curves, one curve a seed.
 
-The sup-t band (Montiel Olea and Plagborg-Møller 2019): :math:`\bar x_t \pm c\, s_t / \sqrt n`, where c is the quantile of the largest of
-the t statistics of all points. Its law is the multivariate t with n - 1 degrees of freedom and the correlations of the curves (Hothorn,
-Bretz and Westfall 2008), from draws. Exact for Gaussian curves whose correlations are known, an approximation for others; one point has
-the interval of Student.
+The sup-t band (Montiel Olea and Plagborg-Møller 2019): :math:`\bar x_t \pm c\, s_t / \sqrt n`, where c is the
+quantile of the largest of the t statistics of all points. Its law is the multivariate t with n - 1 degrees of freedom
+and the correlations of the curves (Hothorn, Bretz and Westfall 2008), from draws. Exact for Gaussian curves whose
+correlations are known, an approximation for others; one point has the interval of Student.
 """
 
 from __future__ import annotations

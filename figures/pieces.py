@@ -43,9 +43,10 @@ def results(
 ) -> dict[str, dict[str, np.ndarray]]:
     """By name, the arrays of all seeds, stacked in their order.
 
-    keep : a folder in which each piece is stored as soon as it is finished, and from which those of the same sources, versions and name
-    are taken: an interrupted table goes on where it was.  tell : is told the estimated time before anything is played, then each
-    experiment as it ends. Seeds run beside each other on all processors; neither that nor interruptions change a bit.
+    keep : a folder in which each piece is stored as soon as it is finished, and from which those of the same sources,
+    versions and name are taken: an interrupted table goes on where it was.  tell : is told the estimated time before
+    anything is played, then each experiment as it ends. Seeds run beside each other on all processors; neither that
+    nor interruptions change a bit.
 
     Raises ValueError where a name is used twice, or a kept piece is damaged (it is named, and left as it is).
     """

@@ -1,8 +1,9 @@
 r"""fast_entropy: how far from the best agents are, against episodes: fast where entropy regularises, slow for best policies.
 
-Three problems. ``trajectory``: what the policy of episode k lacks of the largest trajectory entropy, UCBVI-Ent. ``pooled``: what the mixture
-of the first k policies lacks of the largest pooled entropy, EntGame. ``reward``: what the mixture of K policies lacks of the best value
-where no rewards are regularised, on planted arms whose gap is :math:`\sqrt{MA/K}/4`: a model of its own for each K, the worst for it.
+Three problems. ``trajectory``: what the policy of episode k lacks of the largest trajectory entropy, UCBVI-Ent.
+``pooled``: what the mixture of the first k policies lacks of the largest pooled entropy, EntGame. ``reward``: what
+the mixture of K policies lacks of the best value where no rewards are regularised, on planted arms whose gap is
+:math:`\sqrt{MA/K}/4`: a model of its own for each K, the worst for it.
 """
 
 from __future__ import annotations
@@ -37,12 +38,13 @@ def compute(
 ) -> tuple[Table, Table]:
     """Gaps and slopes. A Garnet of six states, three actions and six steps for the entropies.
 
-    Gaps: columns ``problem``, ``agent``, ``scale`` of its bonus, ``episode``, ``mean`` over seeds (nats, or units of reward), ``lower`` and
-    ``upper``: a sup-t band for all episodes of a curve at once. ``floor``: the part of the gap that may be the oracle's.
+    Gaps: columns ``problem``, ``agent``, ``scale`` of its bonus, ``episode``, ``mean`` over seeds (nats, or units of
+    reward), ``lower`` and ``upper``: a sup-t band for all episodes of a curve at once. ``floor``: the part of the gap
+    that may be the oracle's.
 
-    Slopes: ``problem``, ``agent``, ``scale``, ``slope`` of the logarithm of the mean against that of the episode, from K/64 on, ``lower``
-    and ``upper``: percentiles over resampled seeds (not simultaneous); ``rate``, the exponent of the theory.
-    ``keep``, ``tell``: as in ``figures.pieces.results``.
+    Slopes: ``problem``, ``agent``, ``scale``, ``slope`` of the logarithm of the mean against that of the episode,
+    from K/64 on, ``lower`` and ``upper``: percentiles over resampled seeds (not simultaneous); ``rate``, the exponent
+    of the theory. ``keep``, ``tell``: as in ``figures.pieces.results``.
     """
     fh = episodic(random_mdp(), H)
     best = maximum_pooled_entropy(fh, tol=GAP)

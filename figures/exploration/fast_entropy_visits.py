@@ -18,7 +18,7 @@ from figures.bands import simultaneous_band
 from figures.pieces import Runs, Tell, results
 from figures.table import Table
 from tabular import MDP, FiniteHorizonMDP
-from tabular.exploration import Fixed, Random, RF_Express, RF_UCRL, episodic, interact, max_ent
+from tabular.exploration import RF_UCRL, Fixed, Random, RF_Express, episodic, interact, max_ent
 from tabular.exploration.fast_entropy import (
     maximum_pooled_entropy,
     maximum_trajectory_entropy,
@@ -92,14 +92,15 @@ def compute(
 ) -> tuple[Table, Table]:
     r"""Visits by state, and entropies by agent. ``transitions`` and ``seeds``: None for those of the paper.
 
-    Visits: columns ``world``, ``agent``, ``state``, ``mean`` number of visits over seeds, ``lower`` and ``upper``, a sup-t band that
-    holds at all states of an agent at once, cut off at zero.
+    Visits: columns ``world``, ``agent``, ``state``, ``mean`` number of visits over seeds, ``lower`` and ``upper``, a
+    sup-t band that holds at all states of an agent at once, cut off at zero.
 
-    Entropies: ``world``, ``agent``, ``quantity``, ``mean``, ``lower``, ``upper``: over seeds, with Student's interval.
-    ``states``: :math:`\mathcal H(N/\sum N) / \log S` of visits N of states, and ``pairs``, the same of pairs over :math:`\log(SA)`, both
-    of one seed's counts, hence biased low by at most :math:`\log(1 + (n-1)/N)` of n symbols. Where occupancies are known exactly, those
-    of the (mixture of the) policies played: ``pooled``, :math:`\mathcal H(\frac1H \sum_h d_h) / \log(SA)`, and ``visitation``,
-    :math:`\sum_h \mathcal H(d_h) / (H \log(SA))`. ``best pooled`` and ``best visitation`` of the agent ``maximum`` enclose the largest.
+    Entropies: ``world``, ``agent``, ``quantity``, ``mean``, ``lower``, ``upper``: over seeds, with Student's
+    interval. ``states``: :math:`\mathcal H(N/\sum N) / \log S` of visits N of states, and ``pairs``, the same of
+    pairs over :math:`\log(SA)`, both of one seed's counts, hence biased low by at most :math:`\log(1 + (n-1)/N)` of n
+    symbols. Where occupancies are known exactly, those of the (mixture of the) policies played: ``pooled``,
+    :math:`\mathcal H(\frac1H \sum_h d_h) / \log(SA)`, and ``visitation``, :math:`\sum_h \mathcal H(d_h) / (H
+    \log(SA))`. ``best pooled`` and ``best visitation`` of the agent ``maximum`` enclose the largest.
     """
     counted: list[tuple[Any, ...]] = []
     spread: list[tuple[Any, ...]] = []

@@ -26,9 +26,10 @@ def compute(*, T: int = 10_000, H: int = 20, seeds: int = 20, level: float = 0.9
     """Columns ``model``, ``learner``, ``setting``, ``mean`` total regret over seeds in units of reward, ``lower`` and ``upper``:
     Student's interval.
 
-    T steps. ``setting`` is ``episodes`` (of H steps: regret of exact values, summed over T / H episodes) or ``average`` (against T times
-    the optimal gain, of the rewards that came: it may be negative). Two settings, two units of regret: PSRL is for the first one, UCRL2
-    for the second, and nobody plays both here. Mean rewards are not known to either; PSRL has a normal-gamma prior, UCRL2 delta = 1/20.
+    T steps. ``setting`` is ``episodes`` (of H steps: regret of exact values, summed over T / H episodes) or
+    ``average`` (against T times the optimal gain, of the rewards that came: it may be negative). Two settings, two
+    units of regret: PSRL is for the first one, UCRL2 for the second, and nobody plays both here. Mean rewards are not
+    known to either; PSRL has a normal-gamma prior, UCRL2 delta = 1/20.
     """
     rows: list[tuple[Any, ...]] = []
     for name, mdp in (("river_swim", river_swim(6)), ("garnet", large_mdp())):

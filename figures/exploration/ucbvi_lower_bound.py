@@ -28,11 +28,12 @@ def compute(
     seeds: int = 64,
     level: float = 0.95,
 ) -> Table:
-    r"""Columns ``learner``, ``bonus``, ``scale``, ``K``, ``mean`` of :math:`Regret(K) / (H \sqrt{MAK})`, ``lower`` and ``upper``: an
-    interval that holds for all K of a learner at once; ``uniform``: what uniform actions lose, exactly, in the same unit.
+    r"""Columns ``learner``, ``bonus``, ``scale``, ``K``, ``mean`` of :math:`Regret(K) / (H \sqrt{MAK})`, ``lower``
+    and ``upper``: an interval that holds for all K of a learner at once; ``uniform``: what uniform actions lose,
+    exactly, in the same unit.
 
-    The gap is :math:`\sqrt{MA/K}/4`, a model of its own for each K, and the planted arms change with the seed. Every learner's curve
-    should be flat: no one can fall below a constant, and who has the minimax rate does not rise.
+    The gap is :math:`\sqrt{MA/K}/4`, a model of its own for each K, and the planted arms change with the seed. Every
+    learner's curve should be flat: no one can fall below a constant, and who has the minimax rate does not rise.
     """
     rows: list[tuple[Any, ...]] = []
     unit = {K: H * sqrt(M * A * K) for K in Ks}

@@ -1,7 +1,8 @@
 r"""ucbvi, optimistic_q, psrl: regret of all episodic learners against episodes, on four models, with simultaneous bands.
 
-What covers a learner's bonus stands in the column ``bonus``: ``printed`` (the constants of its paper's theorem), ``derived`` (constants
-proved in this project), ``chosen`` (smaller, or unnamed by the theorem: nothing is guaranteed), ``none`` (there is no bonus).
+What covers a learner's bonus stands in the column ``bonus``: ``printed`` (the constants of its paper's theorem),
+``derived`` (constants proved in this project), ``chosen`` (smaller, or unnamed by the theorem: nothing is
+guaranteed), ``none`` (there is no bonus).
 """
 
 from __future__ import annotations
@@ -108,10 +109,10 @@ def compute(
     r"""Columns ``model``, ``learner``, ``bonus``, ``scale``, ``objective``, ``episode``, ``mean`` regret over seeds, ``lower`` and
     ``upper``: a sup-t band (``figures.bands``) that holds at all recorded episodes of a curve at once with probability ``level``.
 
-    Regret is that of exact values, in units of reward; of ``SoftOptimisticPlanning`` that of reward plus a tenth of the entropy
-    (``objective`` is ``soft``), not to be compared with the others. Rewards are known, and what comes is their mean. RiverSwim: 6
-    states, H = 20; DeepSea: 10; a Garnet: 6 states, 3 actions, H = 20; planted arms: M = A = 4, H = 10, a gap of :math:`\sqrt{MA/K}/4`.
-    ``keep``, ``tell``: as in ``figures.pieces.results``.
+    Regret is that of exact values, in units of reward; of ``SoftOptimisticPlanning`` that of reward plus a tenth of
+    the entropy (``objective`` is ``soft``), not to be compared with the others. Rewards are known, and what comes is
+    their mean. RiverSwim: 6 states, H = 20; DeepSea: 10; a Garnet: 6 states, 3 actions, H = 20; planted arms: M = A =
+    4, H = 10, a gap of :math:`\sqrt{MA/K}/4`. ``keep``, ``tell``: as in ``figures.pieces.results``.
     """
     found = results(_runs(K, models, players), range(seeds), keep=keep, tell=tell)
     rows: list[tuple[Any, ...]] = []

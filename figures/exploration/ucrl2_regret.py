@@ -1,7 +1,7 @@
 r"""ucrl2: regret of the average reward against steps, by the exact gains of the policies played, with simultaneous bands.
 
-The setting is UCRL2's own: one stream of steps without episodes, and regret against the optimal gain. It is not to be laid beside the
-curves of episodic learners; where both may be counted in the same unit, ``psrl_comparison`` does so.
+The setting is UCRL2's own: one stream of steps without episodes, and regret against the optimal gain. It is not to be
+laid beside the curves of episodic learners; where both may be counted in the same unit, ``psrl_comparison`` does so.
 """
 
 from __future__ import annotations

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 CLOSE = 2.0**-20
-"""What is asked of floats that are computed from counts: roundings stay below, also those of a variance of zero, of which the root is taken
-(the root of some 2^-50); a fault is above."""
+"""What is asked of floats that are computed from counts: roundings stay below, also those of a variance of zero, of
+which the root is taken (the root of some 2^-50); a fault is above.
+"""
 
 
 class Replay(NamedTuple):
-    """Of each trial, in front: before every episode ``visits`` (K, n, S, A) and ``seen`` (K, n, S, A, S), integers, n = 1 for counts that
-    forget the step, else H; and the learner's arrays and policy at its end, by name, (K, ...).
+    """Of each trial, in front: before every episode ``visits`` (K, n, S, A) and ``seen`` (K, n, S, A, S), integers, n
+    = 1 for counts that forget the step, else H; and the learner's arrays and policy at its end, by name, (K, ...).
     """
 
     visits: np.ndarray

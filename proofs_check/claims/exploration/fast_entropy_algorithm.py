@@ -85,8 +85,9 @@ def _plans(ops: Any, m: Any, rng: Any, paid: int = 0) -> Inequality:
     instances=(),
 )
 def plans_are_the_authors(ops: Any, m: Any, rng: Any) -> Inequality:
-    r"""The Q of runs of EntGame and UCBVI-Ent, and the policies of the latter, are those of the authors' code from the counts before each
-    episode, within 2^{-20}: five episodes of three steps, bonuses scaled by 1/32, the last transition not counted.
+    r"""The Q of runs of EntGame and UCBVI-Ent, and the policies of the latter, are those of the authors' code from
+    the counts before each episode, within 2^{-20}: five episodes of three steps, bonuses scaled by 1/32, the last
+    transition not counted.
 
     Proof: it is what the code says; floats err by less.
     """

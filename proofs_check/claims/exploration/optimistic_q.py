@@ -1,4 +1,6 @@
-"""Optimistic Q-learning: Jin et al. 2018. By subject: tables of runs (C4r), sums of learning rates (C1, C5), and runs (C2, C3, C4)."""
+"""Optimistic Q-learning: Jin et al. 2018. By subject: tables of runs (C4r), sums of learning rates (C1, C5), and runs
+(C2, C3, C4).
+"""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ STEPS, EPISODES, P, SMALL, LARGE = 3, 10, 0.1, 2.0**-7, 0.25
 
 
 def _run(source: Any, rng: Any, form: str) -> tuple[Any, ...]:
-    """Visited pairs (K, H, S, A) and next states (K, H, S) as one-hot integers, counts at the visit (K, H), Q (H, S, A) at the end."""
+    """Visited pairs (K, H, S, A) and next states (K, H, S) as one-hot integers, counts at the visit (K, H), Q (H, S,
+    A) at the end.
+    """
     from tabular.exploration import UCB_B, UCB_H
 
     learner = {"UCB_H": UCB_H(P, SMALL), "UCB_B": UCB_B(P, SMALL, LARGE)}[form]
@@ -115,7 +117,8 @@ MUTANTS = (
     _planted("UCB-B without lower-order term", "_observe_bernstein", "sqrt(H**7 * world.S * world.A) * own.iota / n", "0.0"),
     _planted("UCB-B without variance", "_observe_bernstein", "variance + H", "H"),
     _planted("UCB-B's variance not centred", "_observe_bernstein", "own.square[h, i] / n - mean * mean", "own.square[h, i] / n"),
-    _planted("UCB-B not cut by UCB-H's bonus", "_observe_bernstein", "min(beta, learner.c2 * sqrt(H * H * H * own.iota / n))", "beta"),
+    _planted("UCB-B not cut by UCB-H's bonus", "_observe_bernstein",
+             "min(beta, learner.c2 * sqrt(H * H * H * own.iota / n))", "beta"),
     _planted("UCB-B forgets the last beta", "_observe_bernstein", "(1.0 - alpha) * own.beta[h, i]", "0.0"),
     _planted("UCB-B's bonus doubled", "_observe_bernstein", "2.0 * alpha", "alpha"),
     _planted("UCB-B learns from this step", "_observe_bernstein", "own.V[h + 1, t]", "own.V[h, t]"),

@@ -52,8 +52,8 @@ def _split(Q: np.ndarray, A: int) -> np.ndarray:
 
 @claim(id="psrl.C1r", kind="inequality", **RUNS)
 def plans_for_the_draw(ops: Any, m: Any, rng: Any) -> Inequality:
-    r"""In a run of PSRL every episode plays an optimal policy of the model drawn, whose values it has, within 2^{-20}: \mu_k maximises
-    Q_h = r + P_k \max_a Q_{h+1}. Here four episodes of three steps.
+    r"""In a run of PSRL every episode plays an optimal policy of the model drawn, whose values it has, within
+    2^{-20}: \mu_k maximises Q_h = r + P_k \max_a Q_{h+1}. Here four episodes of three steps.
 
     Proof: it is what the algorithm says; floats err by less.
     """
@@ -66,9 +66,11 @@ def plans_for_later_values(ops: Any, m: Any, rng: Any) -> Inequality:
 
 
 def strays(source: Any, rng: Any, level: float, first: int = 0) -> np.ndarray:
-    """Whether the probability drawn for state 0, in the row of state 0 that was seen most, leaves the central interval of the posterior's
-    law, a Beta. ``first`` : of the counts of so many episodes fewer."""
+    """Whether the probability drawn for state 0, in the row of state 0 that was seen most, leaves the central
+    interval of the posterior's law, a Beta. ``first`` : of the counts of so many episodes fewer.
+    """
     from scipy.stats import beta
+
     from tabular.exploration import PSRL
 
     run = replay(source, rng, PSRL(), STEPS, MANY, ("P",))
@@ -84,8 +86,9 @@ def strays(source: Any, rng: Any, level: float, first: int = 0) -> np.ndarray:
 
 @claim(id="psrl.C1s", kind="probability", **RUNS)
 def draws_from_the_posterior(ops: Any, m: Any, rng: Any) -> Trial:
-    r"""In a run of PSRL the probabilities drawn lie within the central 98 per cent of their posterior's law, a Beta of the counts and of
-    the prior Dirichlet(1/S), with probability at least 9/10. Here the 24th episode of three steps.
+    r"""In a run of PSRL the probabilities drawn lie within the central 98 per cent of their posterior's law, a Beta
+    of the counts and of the prior Dirichlet(1/S), with probability at least 9/10. Here the 24th episode of three
+    steps.
 
     Proof: the chance is 98 in a hundred, as the draw has that law.
     """

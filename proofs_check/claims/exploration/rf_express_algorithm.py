@@ -55,8 +55,8 @@ def _tables(ops: Any, m: Any, rng: Any, form: str, lag: int = 0) -> tuple[Any, A
     instances=(),
 )
 def bounds_are_the_algorithms(ops: Any, m: Any, rng: Any) -> Inequality:
-    r"""The W of a run of RF-Express and of RF-UCRL is that of their recursions from the counts before each episode, within 2^{-20}: six
-    episodes of three steps, bonuses scaled by 1/256.
+    r"""The W of a run of RF-Express and of RF-UCRL is that of their recursions from the counts before each episode,
+    within 2^{-20}: six episodes of three steps, bonuses scaled by 1/256.
 
     Proof: it is what the algorithms say; floats err by less.
     """

@@ -31,7 +31,9 @@ def _bonuses(ops: Any, m: Any, form: str, n: Any, p: Any, V: Any) -> Any:
 
 
 def _tables(ops: Any, m: Any, rng: Any, form: str, behind: int = 1) -> tuple[Any, Any]:
-    """Q (K, H, S, A) of a run, and of the algorithm, from the counts of that run; ``behind``: the step of whose values it is made."""
+    """Q (K, H, S, A) of a run, and of the algorithm, from the counts of that run; ``behind``: the step of whose
+    values it is made.
+    """
     run = _run(m.source, rng, form)
     visits, seen = ops.array(run.visits, 4), ops.array(run.seen, 5)
     H = ops.constant(STEPS)
@@ -70,11 +72,11 @@ FORMS = ("UCBVI_CH", "UCBVI_BF")
     instances=(),
 )
 def tables_are_the_algorithms(ops: Any, m: Any, rng: Any) -> Inequality:
-    r"""The Q of a run of UCBVI-CH and -BF is that of the recursion from its counts, within 2^{-20}: \min\{Q_{k-1,h}, H, r + \hat P V_{k,h+1}
-    + b\}, H where N = 0. Here H = 3, K = 6, bonuses scaled by 1/128.
+    r"""The Q of a run of UCBVI-CH and -BF is that of the recursion from its counts, within 2^{-20}: \min\{Q_{k-1,h},
+    H, r + \hat P V_{k,h+1} + b\}, H where N = 0. Here H = 3, K = 6, bonuses scaled by 1/128.
 
-    Proof: it is what the algorithm says; floats err by less. The last term of BF's bonus is :math:`\sqrt{8 H^2 / N}` here: the other
-    side of its minimum is below :math:`H^2` from some :math:`10^7` visits on.
+    Proof: it is what the algorithm says; floats err by less. The last term of BF's bonus is :math:`\sqrt{8 H^2 / N}`
+    here: the other side of its minimum is below :math:`H^2` from some :math:`10^7` visits on.
     """
     pairs = [_tables(ops, m, rng, form) for form in FORMS]
     off = ops.stack([ops.abs(x - y) for x, y in pairs])
@@ -113,5 +115,5 @@ MUTANTS = (
     _planted("BF forgets its last table", "_lower_bernstein", "min(Q[row], least + mean + c * wide)", "least + mean + c * wide"),
     _planted("a logarithm of one episode", "_log_term", "world.K", "1"),
     _planted("BF counts the state it leaves", "_observe_bernstein", "most / own.reached[h + 1, t]", "most / own.reached[h, s]",
-           reason="a count matters below 100^2 H S^2 A L^2 visits of a state only in that H^2 is smaller: no run of seconds gets there"),
+           reason="below 100^2 H S^2 A L^2 visits of a state H^2 is the smaller: no run of seconds gets beyond"),
 )  # fmt: skip
