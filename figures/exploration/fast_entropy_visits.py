@@ -93,7 +93,7 @@ def compute(
     r"""Visits by state, and entropies by agent. ``transitions`` and ``seeds``: None for those of the paper.
 
     Visits: columns ``world``, ``agent``, ``state``, ``mean`` number of visits over seeds, ``lower`` and ``upper``, a
-    sup-t band that holds at all states of an agent at once, cut off at zero.
+    sup-t band that holds at all states of an agent at once, cut off at zero (a state that no seed visited has no width).
 
     Entropies: ``world``, ``agent``, ``quantity``, ``mean``, ``lower``, ``upper``: over seeds, with Student's
     interval. ``states``: :math:`\mathcal H(N/\sum N) / \log S` of visits N of states, and ``pairs``, the same of

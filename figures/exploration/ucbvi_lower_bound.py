@@ -3,7 +3,7 @@ r"""ucbvi: regret where one arm of each state is better by a gap that K episodes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
+from math import log1p, sqrt
 from typing import Any
 
 import numpy as np
@@ -49,7 +49,22 @@ def compute(
             )
         band = simultaneous_band(np.array(lost), level)
         for i, K in enumerate(Ks):
-            uniform = K * (H - 1) * lower_bound_gap(M, A, K) * (1 - 1 / A) / unit[K]
-            rows.append((p.learner, p.bonus, p.scale, K, band.mean[i], band.lower[i], band.upper[i], uniform))
-    names = ("learner", "bonus", "scale", "K", "mean", "lower", "upper", "uniform")
+            gap = lower_bound_gap(M, A, K)
+            uniform = K * (H - 1) * gap * (1 - 1 / A) / unit[K]
+            least = least_regret(M, A, H, K, gap) / unit[K]
+            rows.append((p.learner, p.bonus, p.scale, K, band.mean[i], band.lower[i], band.upper[i], uniform, least))
+    names = ("learner", "bonus", "scale", "K", "mean", "lower", "upper", "uniform", "least")
     return Table.of_rows(names, rows, M=M, A=A, H=H, seeds=seeds, level=level)
+
+
+def least_regret(M: int, A: int, H: int, K: int, gap: float) -> float:
+    r"""A lower bound on the mean regret of any learner, planted arms being drawn uniformly: :math:`K (H-1)
+    \varepsilon (1 - \frac1A - \frac12 \sqrt{-\frac{K/M + 1}{A} \log(1 - 4\varepsilon^2)})`.
+
+    Proof: of n visits of a state with the planted arm i, :math:`E_i N_i \le E_0 N_i + \frac n2 \sqrt{-E_0 N_i \log(1 -
+    4\varepsilon^2)}` take it (Auer, Cesa-Bianchi, Freund and Schapire 2002, Lemma A.1), where :math:`E_0` has no planted arm and
+    the mean of :math:`E_0 N_i` over i is n/A. Jensen over i; and :math:`E n^{3/2} \le \sqrt{E n\, E n^2} \le \mu \sqrt{\mu +
+    1}`, as n is binomial with the mean :math:`\mu = K/M`, whatever is played.
+    """
+    share = 1 - 1 / A - 0.5 * sqrt(-(K / M + 1) / A * log1p(-4 * gap**2))
+    return K * (H - 1) * gap * max(0.0, share)
