@@ -151,7 +151,8 @@ def test_visits_add_up_and_those_of_a_policy_are_expected(explored: tuple[Table,
         learner = fast_entropy_visits.AGENTS[agent](fh, world)
         if hasattr(learner, "pi"):
             expected = 100 * visits(fh, learner.pi).sum(axis=(0, 2))
-            assert ((c["lower"] <= expected) & (expected <= c["upper"])).all()
+            common = expected >= 5  # rare counts are not Gaussian, and unseen ones have no width
+            assert ((c["lower"] <= expected) & (expected <= c["upper"]))[common].all() and common.sum() > 15
 
 
 def test_entropies_keep_their_order(explored: tuple[Table, Table]) -> None:
