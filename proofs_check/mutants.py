@@ -20,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 KERNELS = "tabular._kernels"
+LEARNERS = "tabular.exploration"
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,10 @@ def _plant_kernel(mutant: Mutant) -> None:
     """
     code, file = rewritten_module(mutant)
     package = sys.modules[KERNELS]
-    for name in [name for name in sys.modules if name.startswith(KERNELS + ".")]:
-        del sys.modules[name]
-        delattr(package, name.rpartition(".")[2])
+    for name in [name for name in sys.modules if name.startswith((KERNELS + ".", LEARNERS))]:
+        del sys.modules[name]  # learners, too, which are registered with the kernels
+        if name.startswith(KERNELS):
+            delattr(package, name.rpartition(".")[2])
     module = ModuleType(mutant.module)
     module.__file__, module.__package__ = str(file), KERNELS
     sys.modules[mutant.module] = module
