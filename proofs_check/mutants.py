@@ -132,18 +132,21 @@ def plant(mutant: Mutant) -> None:
 
 def _plant_registered(original: Any, mutated: Any) -> None:
     """Learners and widths are found by their class, not by the names of their functions."""
+    from tabular._jit import kernel
     from tabular._kernels import interaction, widths
     from tabular.exploration import learners
 
     def new(f: Any) -> Any:
-        return interaction.kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f
+        return kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f
 
-    for cls, functions in interaction._registered.items():
-        interaction._registered[cls] = functions._make(map(new, functions))
+    loops: dict[type, Any] = interaction._registered
+    kinds: dict[type, Any] = learners._kinds
+    for cls, functions in loops.items():
+        loops[cls] = type(functions)(*map(new, functions))
     for cls, bound in widths._registered.items():
         widths._registered[cls] = new(bound)
-    for cls, kind in learners._kinds.items():
-        learners._kinds[cls] = kind._make(mutated if f is original else f for f in kind)
+    for cls, kind in kinds.items():
+        kinds[cls] = type(kind)(*(mutated if f is original else f for f in kind))
 
 
 def _plant_kernel(mutant: Mutant) -> None:
