@@ -79,7 +79,8 @@ def _planted(name: str, function: str, old: str, new: str, reason: str = "") -> 
 
 MUTANTS = (
     _planted("RF-Express without bonus", "_observe_express", "learner.bonus_scale", "0.0"),
-    _planted("RF-Express with a root", "_observe_express", "beta / n", "sqrt(beta / n)"),
+    _planted("RF-Express with a root", "_observe_express",
+             "learner.bonus_scale * 15.0 * H * H * beta / n", "learner.bonus_scale * 15.0 * H * H * sqrt(beta / n)"),
     _planted("RF-Express counts one ahead", "_observe_express", "float(counts.visits[row])", "1.0 + counts.visits[row]"),
     _planted("RF-Express without growth", "_plan_express", "1.0 + 1.0 / world.H", "1.0"),
     _planted("RF-UCRL without root", "_observe_ucrl", "sqrt(2.0 * beta / n)", "2.0 * beta / n"),
