@@ -41,7 +41,7 @@ So T of the order :math:`H^2 S \log^2/\varepsilon^2`, for the forecaster, and po
 
 from __future__ import annotations
 
-from math import e, lgamma, log, sqrt
+from math import e, exp, lgamma, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -137,19 +137,20 @@ def _judge(learner, world, own, pi):
     own.own[world.H] = 0.0
     for h in range(world.H - 1, -1, -1):
         for s in range(world.S):
-            top, total, value = -np.inf, 0.0, 0.0
+            top, value, total = -np.inf, 0.0, 0.0
             for a in range(world.A):
-                i = s * world.A + a
-                row, p = h * world.stride + i, pi[h, s, a]
-                top = max(top, own.reward[h, i] + expected(world, row, own.best[h + 1]))
-                value += p * (own.reward[h, i] + expected(world, row, own.own[h + 1]))
-                if learner.regularised:
-                    value += surprise(p)
+                i, p = s * world.A + a, pi[h, s, a]
+                row = h * world.stride + i
+                q = own.reward[h, i] + expected(world, row, own.best[h + 1])
+                own.Q[h, i] = q
+                top = max(top, q)
+                if p > 0.0:
+                    value += p * (own.reward[h, i] + expected(world, row, own.own[h + 1]))
+                    if learner.regularised:
+                        value -= p * log(p)
             if learner.regularised:
-                for a in range(world.A):
-                    i = s * world.A + a
-                    q = own.reward[h, i] + expected(world, h * world.stride + i, own.best[h + 1])
-                    total += np.exp(q - top)
+                for i in range(s * world.A, (s + 1) * world.A):
+                    total += exp(own.Q[h, i] - top)
                 top += log(total)
             own.best[h, s], own.own[h, s] = top, value
 

@@ -46,7 +46,7 @@ import numpy as np
 
 from tabular import _border as border
 from tabular._jit import kernel
-from tabular._kernels.interaction import World, estimated
+from tabular._kernels.interaction import World, at_start, estimated
 from tabular._kernels.optimism import greedy
 from tabular.exploration.fast_entropy_agents import outcomes
 from tabular.exploration.learners import probability, register_learner
@@ -56,8 +56,9 @@ from tabular.finite_horizon import FiniteHorizonMDP
 class RF_RL_Explore(NamedTuple):
     """``bonus_scale`` multiplies b; only 1 is covered by the theorem. ``replays``: how often each policy is played again.
 
-    Quantity: ``coverage``, the least ratio of the mean probability of a state at a step, over the policies played, to the largest
-    that any policy has; exact.
+    Quantities, all exact: ``coverage``, the least ratio of the mean probability of a state at a step, over the policies played,
+    to the largest that any policy has; ``optimism``, the least difference of W to the largest probability of a target so far;
+    ``margin``, the least difference of what (ii) bounds it by: both are at least zero on the event of the theorem.
     """
 
     delta: float = 0.1
@@ -73,6 +74,7 @@ class Memory(NamedTuple):
     mass: np.ndarray  # (H + 1, S): their sums over all episodes
     best: np.ndarray  # (H, S): the largest probabilities
     episodes: np.ndarray  # (1,)
+    least: np.ndarray  # (2,): optimism and margin
 
 
 def _memory(learner: RF_RL_Explore, world: World) -> Memory:
@@ -80,8 +82,9 @@ def _memory(learner: RF_RL_Explore, world: World) -> Memory:
     V, mu = np.zeros((H + 1, S)), np.zeros((H + 1, S))
     best = largest_chances(world, np.zeros((H + 1, S)), np.zeros((H, S)))
     return Memory(
-        np.zeros((H, S * world.A)), V, np.full(len(world.R), np.inf), mu, np.zeros((H + 1, S)), best, np.zeros(1)
-    )
+        np.zeros((H, S * world.A)), V, np.full(len(world.R), np.inf), mu, np.zeros((H + 1, S)), best, np.zeros(1),
+        np.full(2, np.inf),
+    )  # fmt: skip
 
 
 def check_exploration(learner: Any, model: FiniteHorizonMDP) -> None:
@@ -121,10 +124,18 @@ def targets(world):
 
 
 @kernel
+def target_of(world, j):
+    """Step and state of target j: 0 is the start, then come the states of step 1, of step 2, ..."""
+    if j == 0:
+        return 0, 0
+    return 1 + (j - 1) // world.S, (j - 1) % world.S
+
+
+@kernel
 def aim(world, counts, Q, W, bonus, policy, j):
-    """Plan for target j = 0 (the start), 1, ...: states of step 1, then of step 2, ..."""
+    """Plan for target j; the step and the state of it."""
     H, S, A = world.H, world.S, world.A
-    g, target = (0, 0) if j == 0 else (1 + (j - 1) // S, (j - 1) % S)
+    g, target = target_of(world, j)
     factor = 1.0 + 0.5 / H
     for h in range(g, H):
         policy.pi[h] = 1.0 / A
@@ -141,6 +152,7 @@ def aim(world, counts, Q, W, bonus, policy, j):
             for a in range(A):
                 policy.pi[h, x, a] = 0.0
             policy.pi[h, x, policy.act[h, x]] = 1.0
+    return g, target
 
 
 @kernel
@@ -169,9 +181,18 @@ def pushed(world, pi, mu):
 def _plan(learner, world, counts, own, policy, key, k):
     stages, times = 0, 1 + learner.replays
     if k % times == 0:
-        aim(world, counts, own.Q, own.V, own.bonus, policy, (k // times) % targets(world))
+        g, target = aim(world, counts, own.Q, own.V, own.bonus, policy, (k // times) % targets(world))
         pushed(world, policy.pi, own.mu)
         stages = world.H
+        if g > 0:
+            spent = 0.0
+            for h in range(g):
+                for x in range(world.S):
+                    row = h * world.stride + x * world.A + policy.act[h, x]
+                    spent += own.mu[h, x] * min(1.0, own.bonus[row])
+            best = own.best[g, target]
+            own.least[0] = min(own.least[0], at_start(world, own.V[0]) - best)
+            own.least[1] = min(own.least[1], e * (own.mu[g, target] + 2.5 * spent) - best)
     own.mass[:] += own.mu
     own.episodes[0] += 1.0
     return stages
@@ -189,12 +210,12 @@ def _report(learner, world, counts, own, policy, out):
         for s in range(world.S):
             if own.best[h, s] > 0.0:
                 least = min(least, own.mass[h, s] / (own.episodes[0] * own.best[h, s]))
-    out[0] = least
+    out[0], out[1], out[2] = least, own.least[0], own.least[1]
 
 
 register_learner(
-    RF_RL_Explore, plan=_plan, observe=observe_width, report=_report, workspace=_memory, quantities=("coverage",),
-    per_step=True, stochastic=True, check=check_exploration,
+    RF_RL_Explore, plan=_plan, observe=observe_width, report=_report, workspace=_memory,
+    quantities=("coverage", "optimism", "margin"), per_step=True, stochastic=True, check=check_exploration,
 )  # fmt: skip
 
 

@@ -8,13 +8,23 @@ from __future__ import annotations
 from proofs_check import Mutant
 from proofs_check.claims.exploration import (
     fast_entropy_counts,
+    fast_entropy_estimates,
     fast_entropy_games,
     fast_entropy_objectives,
+    fast_entropy_reward_free,
     fast_entropy_sampling,
     fast_entropy_soft,
 )
 
-PARTS = (fast_entropy_objectives, fast_entropy_games, fast_entropy_soft, fast_entropy_counts, fast_entropy_sampling)
+PARTS = (
+    fast_entropy_objectives,
+    fast_entropy_games,
+    fast_entropy_soft,
+    fast_entropy_counts,
+    fast_entropy_sampling,
+    fast_entropy_estimates,
+    fast_entropy_reward_free,
+)
 
 FORMULAS = "tabular.reference.visitation"
 MUTANTS = (

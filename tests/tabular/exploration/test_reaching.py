@@ -81,6 +81,28 @@ def test_coverage_is_exact() -> None:
     assert play.history["coverage"][0] == pytest.approx(ratios.min())
 
 
+def test_what_a_run_is_promised() -> None:
+    """Optimism, and the bound that unrolls it; without a bonus they are lost."""
+    fh, least = model(), [np.inf, np.inf]
+    play = Play(fh, RF_RL_Explore(bonus_scale=0.05), 300, seed=3, record=[300])
+    for k in range(300):
+        bonus = np.minimum(1, play.own.bonus.reshape(H, S, A))
+        play.advance(1)
+        j = k % (1 + S * (H - 1))
+        if j > 0:
+            g, s = 1 + (j - 1) // S, (j - 1) % S
+            d, best = visits(fh, play.policy.pi), play.own.best[g, s]
+            least[0] = min(least[0], fh.rho @ play.own.V[0] - best)
+            least[1] = min(least[1], np.e * (d[g, s].sum() + 2.5 * (d[:g] * bonus[:g]).sum()) - best)
+    assert play.history["optimism"][0] == pytest.approx(least[0]) and play.history["margin"][0] == pytest.approx(
+        least[1]
+    )
+    run = interact(fh, RF_RL_Explore(), 300, seeds=3, record=[300])
+    assert (run.history["optimism"] >= 0).all() and (run.history["margin"] >= 0).all()
+    run = interact(fh, RF_RL_Explore(bonus_scale=0.0), 300, seeds=3, record=[300])
+    assert (run.history["optimism"] < 0).all() and (run.history["margin"] < 0).any()
+
+
 def test_a_lock_is_opened_for_every_state() -> None:
     """Its last place has probability one under some policy, 2^-4 under the uniform one."""
     lock = combination_lock(5, 2)
