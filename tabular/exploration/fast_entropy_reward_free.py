@@ -38,8 +38,7 @@ from tabular._jit import kernel
 from tabular._kernels import rows
 from tabular._kernels.interaction import World, at_start, expected
 from tabular.exploration import reaching
-from tabular.exploration.fast_entropy import soft_induction
-from tabular.exploration.fast_entropy_agents import empirical, surprise
+from tabular.exploration.fast_entropy_agents import empirical, entropy_world, surprise
 from tabular.exploration.learners import register_learner
 from tabular.exploration.reaching import aim, observe_width, targets
 from tabular.exploration.visits import transition_entropy
@@ -85,9 +84,9 @@ def _check(learner: RF_Explore_Ent, model: FiniteHorizonMDP) -> None:
 
 def _prepare(learner: RF_Explore_Ent, world: World, model: FiniteHorizonMDP) -> World:
     """Rewards are the transition entropies, of the last step too: its plans leave them out themselves."""
-    V = soft_induction(model, bool(learner.last))[0]
-    R = np.concatenate([transition_entropy(model.stage(h)).ravel() for h in range(model.H)])
-    return world._replace(R=R, V_star=V, best=float(at_start(world, V[0])), noisy=False)
+    entropies = {id(m): transition_entropy(m).ravel() for m in model._distinct}
+    R = np.concatenate([entropies[id(model.stage(h))] for h in range(model.H)])
+    return entropy_world(world, R, bool(learner.last))
 
 
 @kernel

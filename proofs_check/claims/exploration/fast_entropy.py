@@ -1,6 +1,7 @@
 """EntGame / UCBVI-Ent: Tiapkin et al. 2023, fast rates for maximum entropy exploration. By subject:
 
-the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), and samples (C9, C10).
+the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), samples (C9, C10), and
+exploration without a reward (C11).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from proofs_check.claims.exploration import (
     fast_entropy_objectives,
     fast_entropy_reward_free,
     fast_entropy_sampling,
+    fast_entropy_separation,
     fast_entropy_soft,
 )
 
@@ -24,6 +26,7 @@ PARTS = (
     fast_entropy_sampling,
     fast_entropy_estimates,
     fast_entropy_reward_free,
+    fast_entropy_separation,
 )
 
 FORMULAS = "tabular.reference.visitation"

@@ -87,9 +87,9 @@ def plug_in_gap(ops: Any, m: Any, other: Any, t: Any) -> Inequality:
     r"""V^* - V^{\hat\pi} \le \frac{H(H+1)}{4} \max_\pi E_\pi \sum_h g_h^2 for the soft policy \hat\pi of an estimated model, g =
     |\mathcal H(\hat p) - \mathcal H(p)| + |(\hat p - p) \hat V_{h+1}|. Here H = 2: 3/2.
 
-    Proof: C7, with :math:`e_h = |\hat Q_h - Q^*_h| \le g_h + p \max_a e_{h+1}`, so that :math:`\max_a e_h \le \max_\pi E_\pi
-    \sum_{j \ge h} g_j` and its square is at most :math:`(H - h) \max_\pi E_\pi \sum_{j \ge h} g_j^2`; the policies up to h and from h
-    on together are one. The sum of 1 ... H, halved.
+    Proof: C7, with :math:`e_h = |\hat Q_h - Q^*_h| \le g_h + p \max_a e_{h+1}`, so that :math:`\max_a e_h \le
+    \max_\pi E_\pi \sum_{j \ge h} g_j` and its square is at most :math:`(H - h) \max_\pi E_\pi \sum_{j \ge h} g_j^2`;
+    the policies up to h and from h on together are one. The sum of 1 ... H, halved.
     """
     lost, most = plug_in(ops, m, other, t)
     return Inequality(lost, 3 * most / 2, axes=("s",))
