@@ -12,7 +12,7 @@ import re
 import unicodedata
 from typing import Any
 
-from proofs_check.report.lexicon import COMMANDS, NAMES, SUBSCRIPTS
+from proofs_check.report.lexicon import COMMANDS, NAMES, PRODUCTS, SUBSCRIPTS
 
 VERBATIM = ("mathrm", "operatorname", "text", "mathcal", "mathbf", "mathbb", "mathit")
 
@@ -241,7 +241,7 @@ def _letters(run: str) -> str:
         return f"\\text{{{run}}}"
     if run in COMMANDS:
         return f"\\{run} "
-    if run in NAMES or run in SUBSCRIPTS or (run.islower() and len(run) > 2 and run != "xyz"):
+    if run in NAMES or run in SUBSCRIPTS or (run.islower() and len(run) > 2 and run not in PRODUCTS):
         return f"\\operatorname{{{run}}}" if run in NAMES else f"\\mathrm{{{run}}}"
     for name in sorted(NAMES, key=len, reverse=True):  # nVar is n times Var
         if len(name) > 2 and run.endswith(name):

@@ -9,7 +9,7 @@ argmax argmin softmax Var Cov KL VE TE sp sm lse tr Proj diag sign osc Reg Regre
 _NOUNS = "span end mid level leaf root score"
 _SUBSCRIPTS = """
 MVaR BAMDP GSPO SFT NCE MLE old new ref eff acc off tok low lo high hi maj soup root tool perm mean mix max min soft
-minorize span stay short long shared online eval env ep IL CL FT ST KL TR LL HH sm bg fg
+minorize span stay short long shared online eval env ep demo goal policy IL CL FT ST KL TR LL HH sm bg fg
 """
 _FUNCTION_WORDS = "and or is are in at of for with to by that the as from on over under among be has does"
 _SIGNS = r"+ - − = < > / · × ± ≤ ≥ ∝ ∈ → ↦ ~ ≈ ≡ ≠ ⊆ ∘ ≻ ← | ∣ : * \le \ge \to \in \cdot \propto \mid \| \otimes \cdots"
@@ -20,6 +20,8 @@ NOUNS = frozenset(_NOUNS.split())
 """Names in formulas that are words elsewhere."""
 NAMES = COMMANDS | NOUNS | frozenset(_NAMES.split())
 """Names of several letters, set upright. Of the others lower case of three letters or more is a name, and the rest a product."""
+PRODUCTS = frozenset(("xyz", "ika"))
+"""Of these the letters are factors."""
 SUBSCRIPTS = tuple(sorted(_SUBSCRIPTS.split(), key=len, reverse=True))
 """What follows ``_`` as a whole, where it is not in braces; of anything else the first character alone. The longest first."""
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
