@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("numba", "llvmlite", "scipy", "jax", "matplotlib", "flint", "cvxpy", "gymnasium", "hypothesis")
+HEAVY = ("numba", "llvmlite", "scipy", "jax", "matplotlib", "flint", "cvxpy", "highspy", "gymnasium", "hypothesis")
 
 
 def _fresh(code: str, *arguments: str) -> str:

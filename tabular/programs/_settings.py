@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tabular import _validate as check
+from tabular.errors import ImproperModel
 from tabular.reference.enclosure_ops import EnclosureOps
 
 Term = tuple[Fraction, np.ndarray]
@@ -164,7 +165,10 @@ class Setting:
 
     def most(self, model: Any, pi: np.ndarray | None = None) -> tuple[float, np.ndarray]:
         """A proved bound on what any policy earns in a model of this kind, and the values that prove it; ``pi`` is near to it."""
-        sol = self.best(model, pi)
+        try:
+            sol = self.best(model, pi)
+        except ImproperModel:  # gamma = 1, and prices at which going round pays: no bound
+            return np.inf, np.zeros(self.shape[:-1])
         c = sol.certificates.get("V - V*")
         return np.inf if c is None else self.returned(sol.V, c.lower, True), sol.V
 

@@ -20,7 +20,6 @@ from tabular.programs._settings import Setting
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 from tabular.programs.utilities import Features, Utility
 from tabular.reference.enclosure_ops import EnclosureOps
-from tabular.solution import Status
 
 METHODS = ("frank_wolfe", "cvxpy")
 HALVINGS = 60
@@ -79,8 +78,6 @@ def concave_program(
     most, V, slope = min(((*upper(setting, utility, features, y), y) for y in point.slopes), key=lambda found: found[0])
     certificates = bounds((float(own[0]), float(own[1])), most, REFERENCE)
     status = judged(certificates[GAP].upper, tol, method == METHODS[0] and point.iterations >= max_iter)
-    if not np.isfinite(certificates[GAP].upper):
-        status = Status.UNCERTIFIED
     mu = setting.visits(pi)
     solution = ProgramSolution(
         type(utility).__name__, pi, mu, V, slope, certificates, status,

@@ -16,6 +16,7 @@ from tabular import MDP, FiniteHorizonMDP, InfeasibleProgram, ModelError, evalua
 from tabular.certificates import exact_policy_iteration
 from tabular.instances import garnet, proper, random_masks_endings
 from tabular.programs import constrained_program, exact_program, linear_program
+from tabular.programs._models import setting_of
 from tests.tabular.programs.test_linear import horizon, spread
 
 MODELS = {
@@ -82,6 +83,27 @@ def test_horizons(seed: int) -> None:
     sol, exact = constrained_program(fh, c, [0.8 * free]), exact_program(fh, c, [0.8 * free])
     assert sol.lower <= exact.value <= sol.upper and sol.gap < 1e-12 and sol.violation <= 0
     assert sol.info["randomisations"] <= 1 and exact.multipliers[0] >= 0
+
+
+@pytest.mark.parametrize("limit", [20, 30])
+def test_a_budget_of_steps_on_the_frozen_lake(limit: int) -> None:
+    """Total reward: the price of a step is 11/612, but for the thirds that floats are not."""
+    mdp = MDP.from_gymnasium("FrozenLake-v1", 1, map_name="4x4")
+    sol, exact = constrained_program(mdp, [np.ones((16, 4))], [limit]), exact_program(mdp, [np.ones((16, 4))], [limit])
+    assert sol.lower <= exact.value <= sol.upper and sol.gap < 1e-12 and sol.violation <= 0
+    assert float(exact.multipliers[0]) == pytest.approx(11 / 612, rel=1e-14)
+    assert sol.multipliers[0] == pytest.approx(11 / 612, rel=1e-9)
+    with pytest.raises(InfeasibleProgram):
+        constrained_program(mdp, [np.ones((16, 4))], [2])
+
+
+def test_prices_at_which_going_round_pays_bound_nothing() -> None:
+    mdp = MDP([[[1.0], [0.0]]], [[-1.0, 0.0]], 1, end=[[0.0, 1.0]], rho=[1])
+    setting = setting_of(mdp, "test")
+    model = setting.priced([(Fraction(-2), np.array([[-1.0, 0.0]]))])
+    assert setting.most(model)[0] == np.inf
+    sol = constrained_program(mdp, [[[-1.0, 0.0]]], [-2.0])  # go round twice, at least
+    assert sol.lower <= -2 <= sol.upper and exact_program(mdp, [[[-1.0, 0.0]]], [-2]).value == -2
 
 
 def test_a_constraint_that_does_not_bind_is_worth_nothing() -> None:

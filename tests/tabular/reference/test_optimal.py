@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from tabular import MDP, MDPBatch
-from tabular.errors import ImproperModel
+from tabular.errors import ImproperModel, NoExactForm
 from tabular.reference import BallOps, EnclosureOps, NumpyOps, RationalOps
 from tabular.reference.operators import residual
 from tabular.reference.value import Value
-from tabular.regularizers import KL, Shannon, ShannonKL
+from tabular.regularizers import KL, Shannon, ShannonKL, Tsallis
 
 
 def batch(seed, B=30, S=4, A=2, gamma=None):
@@ -102,3 +102,17 @@ def test_total_reward_is_refused(arithmetic):
     mdp = MDP(np.full((1, 1, 1), 0.5), np.ones((1, 1)), 1, end=np.full((1, 1), 0.5))
     with pytest.raises(ImproperModel, match="gamma = 1"):
         ops.optimal_value(ops.model(mdp))
+
+
+def test_regularised_values_that_are_roots_are_no_rationals() -> None:
+    """Tsallis' index 2 is rational in every step, and its fixed point is not: it ends, and says so."""
+    P = np.array(
+        [
+            [[Fraction(1, 2)] * 2, [Fraction(1), Fraction(0)]],
+            [[Fraction(0), Fraction(1)], [Fraction(1, 3), Fraction(2, 3)]],
+        ]
+    )
+    mdp = MDP(P, [[1, 0], [2, 1]], Fraction(3, 4))
+    ops = RationalOps()
+    with pytest.raises(NoExactForm, match="not rational, as far as Newton's method tells"):
+        ops.optimal_value(ops.model(mdp), Tsallis(1, 2))
