@@ -88,7 +88,7 @@ def from_pair_arrays(
     """
     s, a = _indices(s_indices, "s_indices"), _indices(a_indices, "a_indices")
     sparse = hasattr(P, "tocsr")
-    matrix = P.tocsr() if sparse else np.asarray(P) if check.is_exact(P) else check.float_array(P, "P")
+    matrix: Any = P.tocsr() if sparse else np.asarray(P) if check.is_exact(P) else check.float_array(P, "P")
     if matrix.ndim != 2:
         check.fail(f"P has shape {matrix.shape}: expected (L, S), one row for each pair")
     L, S = matrix.shape
@@ -129,7 +129,9 @@ def _record(item: Any, i: int) -> tuple[int, int, dict[int, Any], Any, Any]:
     elif isinstance(given, Sequence) and not isinstance(given, (str, bytes)):
         row = {t: p for t, p in enumerate(given) if not _is_zero(p)}
     else:
-        raise TypeError(f"{where} has a row of type {type(given).__name__}: expected a mapping {{t: probability}} or S numbers")
+        raise TypeError(
+            f"{where} has a row of type {type(given).__name__}: expected a mapping {{t: probability}} or S numbers"
+        )
     for t, p in row.items():
         _index(t, f"{where} has successor")
         _number(p, f"the probability of {t} in {where}")
@@ -199,7 +201,9 @@ def _divided(record: Any) -> Any:
     return s, a, {t: p / total for t, p in exact.items()}, r, last / total
 
 
-def _exact(listed: list[Any], at: np.ndarray, sizes: tuple[int, int], indptr: Any, indices: Any, gamma: Any, rho: Any) -> Any:
+def _exact(
+    listed: list[Any], at: np.ndarray, sizes: tuple[int, int], indptr: Any, indices: Any, gamma: Any, rho: Any
+) -> Any:
     """Their exact model; floats among the rationals are taken as they are."""
     S, A = sizes
     weights: list[int] = []
@@ -209,7 +213,9 @@ def _exact(listed: list[Any], at: np.ndarray, sizes: tuple[int, int], indptr: An
         last = check.to_fraction(e, "end", (s, a))
         total = sum(p, last)
         if total != 1:
-            check.fail(f"{check.place('P', (s, a))} sums to {check.shown(total)} with its end: exact rows sum to exactly 1")
+            check.fail(
+                f"{check.place('P', (s, a))} sums to {check.shown(total)} with its end: exact rows sum to exactly 1"
+            )
         unit = lcm(last.denominator, *(x.denominator for x in p))
         weights += [int(x * unit) for x in p]
         ends[i], totals[i], R[i] = int(last * unit), unit, check.to_fraction(r, "R", (s, a))

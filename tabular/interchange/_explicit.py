@@ -16,11 +16,11 @@ from tabular import _border as border
 from tabular import _validate as check
 from tabular.from_exact import stored
 from tabular.interchange._says import listed_actions, settle
+from tabular.interchange._text import LARGEST_UNIT
 from tabular.mdp import MDP
 from tabular.pairs import from_pairs
 
 Number = Fraction | float
-LARGEST_UNIT = 2**16  # bits of the common denominator of a row: sums of longer ones take minutes
 PAIR_BYTES = 256  # of memory for each state-action pair of the product form
 
 
@@ -97,7 +97,9 @@ def to_mdp(given: Explicit, options: Options) -> MDP:
     return stored(mdp, options.sparse)
 
 
-def columns(states: Sequence[Sequence[Choice]], labels: Sequence[str] | None = None) -> tuple[list[str], list[list[int]]]:
+def columns(
+    states: Sequence[Sequence[Choice]], labels: Sequence[str] | None = None
+) -> tuple[list[str], list[list[int]]]:
     """Names of the actions, and the column of each choice of each state.
 
     Choices of the same name are one action; names that are the numbers 0 ... A-1 are these columns, others come in the order of
@@ -133,11 +135,15 @@ def _check_sum(given: Explicit, s: int, choice: Choice, exact: bool) -> None:
     if exact:
         _check_unit(given, choice)
         if (total := sum(p, Fraction(0))) != 1:
-            given.refuse(choice.line, f"the choice of state {s} sums to {check.shown(total)}: exact rows sum to exactly 1")
+            given.refuse(
+                choice.line, f"the choice of state {s} sums to {check.shown(total)}: exact rows sum to exactly 1"
+            )
         return
     off = fsum(_floats(x, given, choice) for x in p) - 1.0
     if not abs(off) <= check.row_tolerance(len(p) + 1):
-        given.refuse(choice.line, f"the choice of state {s} sums to 1{off:+.3g}: renormalise=True divides rows by their sums")
+        given.refuse(
+            choice.line, f"the choice of state {s} sums to 1{off:+.3g}: renormalise=True divides rows by their sums"
+        )
 
 
 def _check_unit(given: Explicit, choice: Choice) -> None:
@@ -162,9 +168,9 @@ def _floats(x: Any, given: Explicit, choice: Choice) -> Any:
 
 def _start(given: Explicit, number: dict[int, int], exact: bool) -> list[Number]:
     if len(given.initial) > 1:
+        some = " and ".join(map(str, given.initial[:2]))
         given.refuse(
-            0,
-            f"{len(given.initial)} states are initial, {given.initial[0]} and {given.initial[1]} among them: that is no distribution, pass rho",
+            0, f"{len(given.initial)} states are initial, {some} among them: that is no distribution, pass rho"
         )
     (s,) = given.initial
     if s not in number:
@@ -175,7 +181,10 @@ def _start(given: Explicit, number: dict[int, int], exact: bool) -> list[Number]
 
 
 class Written(NamedTuple):
-    """What a writer needs: whether numbers are rationals, the number of states, the initial one, and whether the last is the end."""
+    """What a writer needs.
+
+    ``exact``: numbers are rationals; ``S`` states, of which ``initial`` is the initial one; ``ended``: the last is the end.
+    """
 
     exact: bool
     S: int
@@ -201,7 +210,9 @@ def written(mdp: MDP, who: str, what: str, end_label: str | None, drop: Any, *, 
     if end_label is not None:
         says.add("ends")
     elif mdp.has_end:
-        check.fail(f"{what} cannot say that a step ends the process: end_label='done' writes the end as a state of that label")
+        check.fail(
+            f"{what} cannot say that a step ends the process: end_label='done' writes the end as a state of that label"
+        )
     rational = settle(mdp, who, what, says, drop)
     listed_actions(mdp, what)
     rows = list(_rows(mdp, rational))

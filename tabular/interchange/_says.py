@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+
 from tabular import _border as border
 from tabular import _validate as check
 from tabular.mdp import MDP
@@ -37,7 +39,7 @@ def settle(mdp: MDP, who: str, what: str, says: Collection[str], drop: Collectio
     if mdp.has_end and "ends" not in able:
         check.fail(f"{what} cannot say that a step ends the process: write model.augmented(), where the end is a state")
     if not mdp.mask.all() and "unavailable" not in able:
-        s, a = check.first(~mdp.mask)
+        s, a = check.first(np.logical_not(mdp.mask))
         check.fail(f"{what} has every action in every state, and action {a} is unavailable in state {s}")
     return rational and "exact" not in dropped
 
@@ -49,6 +51,6 @@ def holds_rationals(mdp: MDP) -> bool:
 
 def listed_actions(mdp: MDP, what: str) -> None:
     """Refuse an action that is available nowhere, where a format lists available pairs alone."""
-    never = ~mdp.mask.any(axis=0)
+    never = np.logical_not(mdp.mask.any(axis=0))
     if never.any():
         check.fail(f"{what} lists available pairs alone, and action {check.first(never)[0]} is available in no state")

@@ -69,7 +69,9 @@ def _size(head: bytes, name: str, at: int) -> int:
 
 
 def _name(head: bytes, name: str, at: int) -> str:
-    parts = [part.split(b"\0", 1)[0] for part in ((head[345:500], head[:100]) if head[263:265] == b"00" else (head[:100],))]
+    parts = [
+        part.split(b"\0", 1)[0] for part in ((head[345:500], head[:100]) if head[263:265] == b"00" else (head[:100],))
+    ]
     try:
         member = b"/".join(part for part in parts if part).decode("ascii")
     except UnicodeDecodeError:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from tabular import _border as border
 from tabular.errors import FormatError
@@ -19,6 +21,7 @@ from tabular.errors import FormatError
 LARGEST_FILE = 2**28
 LARGEST_DIGITS = 4300
 LARGEST_EXPONENT = 400
+LARGEST_UNIT = 2**16  # bits of the common denominator of a row: sums of longer ones take minutes
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?[0-9]+/[0-9]+", re.ASCII)
 _INDEX = re.compile(r"[0-9]{1,18}", re.ASCII)
 _PACKED = {b"\x1f\x8b": "gzip", b"\xfd7zXZ\0": "xz", b"BZh": "bzip2", b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -117,14 +120,23 @@ def said(x: Fraction | float) -> str:
         raise FormatError(f"a number is too long to write: {error}") from None
 
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """All or nothing: to a new file beside ``path``, which then takes its name."""
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """All or nothing: a new file beside ``path`` to write to, which takes its name at the end."""
     path = Path(path)
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
         with open(beside, "xb") as file:
-            file.write(data)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """A whole file, all or nothing."""
+    with replacing(path) as file:
+        file.write(data)

@@ -15,7 +15,7 @@ import numpy as np
 
 from tabular import _border as border
 from tabular import _validate as check
-from tabular.interchange._says import settle
+from tabular.interchange._says import holds_rationals, settle
 from tabular.mdp import MDP
 
 Row = list[tuple[Any, int, Any, bool]]
@@ -55,8 +55,6 @@ class TabularEnv(gymnasium.Env[np.int64, np.int64]):
     metadata = {"render_modes": []}  # noqa: RUF012  (Gymnasium's convention)
 
     def __init__(self, mdp: MDP, max_steps: int | None = None) -> None:
-        from tabular.interchange._says import holds_rationals
-
         self.observation_space = gymnasium.spaces.Discrete(mdp.S)
         self.action_space = gymnasium.spaces.Discrete(mdp.A)
         self.gamma = mdp.gamma_exact if mdp.is_exact else mdp.gamma
@@ -66,15 +64,21 @@ class TabularEnv(gymnasium.Env[np.int64, np.int64]):
         self.initial_state_distrib = _start(mdp, self.exact)
         self.max_steps = max_steps
         self.s: int | None = None
+        self._A = mdp.A
         self._steps = 0
         self._start = _cumulative(np.asarray(mdp.rho))
         rows = mdp.csr()
         self._to: list[np.ndarray] = np.split(rows.indices, rows.indptr[1:-1])
         # The last place is the end's, of mass zero where a step cannot end.
-        self._up = [_cumulative(np.append(p, e)) for p, e in zip(np.split(rows.data, rows.indptr[1:-1]), mdp.end.ravel(), strict=True)]
+        self._up = [
+            _cumulative(np.append(p, e))
+            for p, e in zip(np.split(rows.data, rows.indptr[1:-1]), mdp.end.ravel(), strict=True)
+        ]
         self._R = mdp.rewards
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.int64, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.int64, dict[str, Any]]:
         """A state drawn from the start distribution; ``seed`` seeds this and all later draws."""
         super().reset(seed=seed)
         self.s, self._steps = _drawn(self._start, self.np_random.random()), 0
@@ -85,8 +89,8 @@ class TabularEnv(gymnasium.Env[np.int64, np.int64]):
         if self.s is None:
             raise gymnasium.error.ResetNeeded("the episode is over, or has not begun: call reset")
         if not self.action_space.contains(action):
-            raise ValueError(f"action {action!r}: actions are 0 ... {self.action_space.n - 1}")
-        s, i = self.s, self.s * int(self.action_space.n) + int(action)
+            raise ValueError(f"action {action!r}: actions are 0 ... {self._A - 1}")
+        s, i = self.s, self.s * self._A + int(action)
         k = _drawn(self._up[i], self.np_random.random())
         terminated = k == len(self._to[i])
         prob = float(self.P[s][int(action)][k][0]) if not terminated else float(self.P[s][int(action)][-1][0])
