@@ -147,8 +147,7 @@ def test_shards_and_runs_without_a_store(pair: Machines, file: str, tmp_path: Pa
 def test_attacks_are_the_same(pair: Machines, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = []
     for more in ([], ["--cluster", pair.address]):
-        claims = [f"{file}::sample.tight", f"{file}::sample.true"]
-        assert main(["attack", *claims, "--evaluations", "600", "--json", "--out", str(tmp_path), *more]) == OK
+        assert main(["attack", f"{file}::sample.tight", "--evaluations", "100", "--json", "--out", str(tmp_path), *more]) == OK
         data = json.loads(capsys.readouterr().out)
         said.append({key: value for key, value in data.items() if "seconds" not in key})
     assert json.dumps(_timeless(said[0])) == json.dumps(_timeless(said[1]))
@@ -162,10 +161,11 @@ def _timeless(x: Any) -> Any:
 
 def test_a_worker_killed_at_work_loses_nothing(machines: Machines, file: str, tmp_path: Path) -> None:
     """SIGKILL to one of two workers while it computes: the other does what it had, and verdicts, bits and store are the same."""
-    assert _verify(file, "--thorough", "--store", str(tmp_path / "whole"), "--out", str(tmp_path / "a")) == REFUTED
+    claims = [f"{file}::sample.tight", f"{file}::sample.true", "--no-mutants", "--thorough"]  # 69 units, in 9 tasks
+    assert main(["verify", *claims, "--store", str(tmp_path / "whole"), "--out", str(tmp_path / "a")]) == OK
     victim, other = machines.worker("--name", "victim"), machines.worker("--name", "other")
     store = tmp_path / "s"
-    command = ["verify", file, "--no-mutants", "--thorough", "--store", str(store), "--out", str(tmp_path / "b")]
+    command = ["verify", *claims, "--store", str(store), "--out", str(tmp_path / "b")]
     with distributed.Client(machines.address, set_as_default=False, timeout=30) as client:
         client.wait_for_workers(2, timeout=60)
         address = next(a for a, w in client.scheduler_info(n_workers=-1)["workers"].items() if w["name"] == "victim")
@@ -181,7 +181,7 @@ def test_a_worker_killed_at_work_loses_nothing(machines: Machines, file: str, tm
         assert victim.wait() == -signal.SIGKILL
         _, err = run.communicate(timeout=300)
         assert len(client.nthreads()) == 1
-    assert run.returncode == REFUTED, err
+    assert run.returncode == OK, err
     assert other.poll() is None and "Traceback" not in err, err
     assert (tmp_path / "a" / "results.json").read_bytes() == (tmp_path / "b" / "results.json").read_bytes()
     whole = _tallies(tmp_path / "whole")
