@@ -77,11 +77,11 @@ def to_mdp(given: Explicit, options: Options) -> MDP:
     pairs = []
     for i, s in enumerate(kept):
         for k, choice in enumerate(given.choices[s]):
+            _check_unit(given, choice)
             row = {number[t]: p for t, p in choice.row.items() if t not in given.ends}
             end = sum((p for t, p in choice.row.items() if t in given.ends), Fraction(0))
             if not renormalise:
                 _check_sum(given, s, choice, options.exact)
-            _check_unit(given, choice)
             numbers: tuple[Any, ...] = (row, choice.reward, end)
             if not options.exact:
                 numbers = tuple(_floats(x, given, choice) for x in numbers)
@@ -133,7 +133,6 @@ def _check_ends(given: Explicit) -> None:
 def _check_sum(given: Explicit, s: int, choice: Choice, exact: bool) -> None:
     p = list(choice.row.values())
     if exact:
-        _check_unit(given, choice)
         if (total := sum(p, Fraction(0))) != 1:
             given.refuse(
                 choice.line, f"the choice of state {s} sums to {check.shown(total)}: exact rows sum to exactly 1"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import NoReturn
 
 from tabular.interchange._explicit import Choice, Explicit
-from tabular.interchange._text import Source, shown
+from tabular.interchange._text import Source, shown, total
 
 _LABEL = re.compile(r'([0-9]{1,9})="([^"\n]{1,200})"', re.ASCII)
 
@@ -39,24 +40,25 @@ class Reader:
         self.fractions |= "/" in word[0]
         return source.number(word[0], line, word[1])
 
-    def header(self, source: Source, what: tuple[str, ...]) -> tuple[list[int], int, int]:
-        """The numbers of the first line in PRISM's dialect, which line it is, and how many lines follow with anything in them."""
-        lines = list(lines_of(source))
-        if not lines:
+    def header(self, source: Source, what: tuple[str, ...]) -> tuple[list[int], int]:
+        """The numbers of the first line in PRISM's dialect, which line it is, after which as many lines follow as it says."""
+        lines = lines_of(source)
+        i, words = next(lines, (0, []))
+        if not words:
             source.fail(0, 0, "the file is empty")
-        i, words = lines[0]
+        entries = sum(1 for _ in lines)
         if len(words) != len(what):
             hint = " (a Markov chain has two)" if what[1] == "choices" and len(words) == 2 else ""
             source.fail(i, 1, f"{len(words)} numbers: expected {', '.join(what)}{hint}")
         sizes = [source.index(word, i, column, name) for (word, column), name in zip(words, what, strict=True)]
-        if sizes[-1] != len(lines) - 1:
-            source.fail(i, words[-1][1], f"{sizes[-1]} entries are announced, and {len(lines) - 1} lines follow")
-        return sizes, i, len(lines) - 1
+        if sizes[-1] != entries:
+            source.fail(i, words[-1][1], f"{sizes[-1]} entries are announced, and {entries} lines follow")
+        return sizes, i
 
     def transitions(self) -> None:
         source, choices, start = self.source, -1, -1
         if self.prism:
-            (self.S, choices, n), start, _ = self.header(source, ("states", "choices", "transitions"))
+            (self.S, choices, n), start = self.header(source, ("states", "choices", "transitions"))
             if not 0 < self.S <= choices <= n:
                 source.fail(
                     start,
@@ -129,7 +131,7 @@ class Reader:
     def state_rewards(self, source: Source) -> None:
         sizes, start = ([self.S, 0], -1)
         if self.prism:
-            sizes, start, _ = self.header(source, ("states", "entries"))
+            sizes, start = self.header(source, ("states", "entries"))
         if sizes[0] != self.S:
             source.fail(start, 1, f"{sizes[0]} states: the transitions have {self.S}")
         for i, words in lines_of(source):
@@ -146,7 +148,7 @@ class Reader:
         start = -1
         self.trew = source
         if self.prism:
-            (S, choices, _), start, _ = self.header(source, ("states", "choices", "entries"))
+            (S, choices, _), start = self.header(source, ("states", "choices", "entries"))
             if (S, choices) != (self.S, len(self.rows)):
                 source.fail(
                     start, 1, f"{S} states and {choices} choices: the transitions have {self.S} and {len(self.rows)}"
@@ -230,7 +232,8 @@ class Reader:
             if len(values) == 1 and len(given) == len(row):
                 reward += values.pop()
             else:
-                reward += sum((row[t] * r for t, r in given.items()), Fraction(0))
+                refuse = partial(self._refuse, self.places[s, c])
+                reward = total([reward, *(row[t] * r for t, r in given.items())], refuse)
             name = self.names.get((s, c))
             name = name[1:] if plain and name is not None else name
             choices[s].append(Choice(name, reward, {t: p for t, p in row.items() if p}, self.places[s, c]))

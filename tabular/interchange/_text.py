@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import BinaryIO, NoReturn
 from tabular import _border as border
 from tabular.errors import FormatError
 
-LARGEST_FILE = 2**28
+LARGEST_FILE = 2**26  # bytes; what is made of a file takes some forty times that
 LARGEST_DIGITS = 4300
 LARGEST_EXPONENT = 400
 LARGEST_UNIT = 2**16  # bits of the common denominator of a row: sums of longer ones take minutes
@@ -64,7 +64,7 @@ class Source:
         if len(text) > 2 * LARGEST_DIGITS + 8 or not _NUMBER.fullmatch(text):
             self.fail(line, column, f"{shown(text)} is no number: expected an integer, a decimal or a fraction n/d")
         value = self._value(text, line, column)
-        if len(self._numbers) < 10**5:
+        if len(self._numbers) < 10**5 and len(text) <= 32:
             self._numbers[text] = value
         return value
 
@@ -96,6 +96,16 @@ class Source:
     def words(self, line: int) -> list[tuple[str, int]]:
         """The words of a line with their columns."""
         return [(m[0], m.start() + 1) for m in re.finditer(r"[^ \t]+", self.lines[line])]
+
+
+def total(terms: Iterable[Fraction], refuse: Callable[[str], NoReturn]) -> Fraction:
+    """Their sum, unless its denominator grows beyond ``LARGEST_UNIT``: it may, to the product of all."""
+    found = Fraction(0)
+    for x in terms:
+        found += x
+        if found.denominator.bit_length() > LARGEST_UNIT:
+            refuse(f"numbers with a common denominator of more than {LARGEST_UNIT} bits")
+    return found
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tabular.errors import FormatError
 from tabular.interchange._explicit import Choice, Explicit, Options, to_mdp
-from tabular.interchange._text import shown
+from tabular.interchange._text import shown, total
 from tabular.mdp import MDP
 
 VERSIONS = (0, 1)  # umbi writes 0 where it means 1
@@ -97,7 +97,7 @@ class Reader:
                 row: dict[int, Fraction] = {}
                 for b in range(start[c], start[c + 1]):
                     if p[b]:
-                        row[to[b]] = row.get(to[b], Fraction(0)) + p[b]
+                        row[to[b]] = total([row.get(to[b], Fraction(0)), p[b]], self.fail)
                 found[s].append(Choice(names[c], earned[c], row, c))
         given = Explicit(
             lambda c, message: self.fail(f"choice {c}: {message}"), found, self._states("state-is-initial.bin", S)
@@ -250,5 +250,6 @@ class Reader:
                 if "choices" in values:
                     earned[c] += values["choices"][c]
                 if "branches" in values:
-                    earned[c] += sum((p[b] * values["branches"][b] for b in range(start[c], start[c + 1])), Fraction(0))
+                    mean = (p[b] * values["branches"][b] for b in range(start[c], start[c + 1]))
+                    earned[c] = total([earned[c], *mean], self.fail)
         return earned

@@ -147,7 +147,10 @@ def test_shards_and_runs_without_a_store(pair: Machines, file: str, tmp_path: Pa
 def test_attacks_are_the_same(pair: Machines, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = []
     for more in ([], ["--cluster", pair.address]):
-        assert main(["attack", f"{file}::sample.tight", "--evaluations", "100", "--json", "--out", str(tmp_path), *more]) == OK
+        assert (
+            main(["attack", f"{file}::sample.tight", "--evaluations", "100", "--json", "--out", str(tmp_path), *more])
+            == OK
+        )
         data = json.loads(capsys.readouterr().out)
         said.append({key: value for key, value in data.items() if "seconds" not in key})
     assert json.dumps(_timeless(said[0])) == json.dumps(_timeless(said[1]))

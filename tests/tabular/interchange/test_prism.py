@@ -190,3 +190,14 @@ def test_what_a_dialect_cannot_say_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="end_label is 'deadlock'"):
         write_prism(stem, grid, end_label="deadlock", drop="discount")
     assert not list(tmp_path.iterdir())
+
+
+def test_rewards_that_share_no_denominator_are_refused_in_time(tmp_path: Path) -> None:
+    n = 40
+    tra = "mdp\n" + "".join(
+        f"{s} 0 {t} {'1/40' if s == 0 else 1 if t == s else 0}\n" for s in range(n) for t in range(n)
+    )
+    trew = "".join(f"0 0 {t} 1/{10**4200 + 2 * t + 1}\n" for t in range(n))
+    stem = written(tmp_path, tra=tra, trew=trew)
+    with pytest.raises(FormatError, match="line 2: numbers with a common denominator of more than 65536 bits"):
+        read_prism(stem.with_suffix(".tra"), 1, trew=stem.with_suffix(".trew"))

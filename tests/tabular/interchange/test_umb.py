@@ -256,3 +256,26 @@ def test_what_the_format_cannot_say_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="expected a name without control characters"):
         write_umb(tmp_path / "x", grid, end_label="a\n", drop="discount")
     assert not list(tmp_path.iterdir())
+
+
+def test_sums_of_rationals_that_share_nothing_are_refused_in_time(tmp_path: Path) -> None:
+    """Sixty branches to one state, whose probabilities have denominators of 2000 bits each."""
+    width = 2048
+    p = [F(1, 2**2000 + 2 * k + 1) for k in range(60)]
+    data = b"".join(
+        x.numerator.to_bytes(width // 8, "little") + x.denominator.to_bytes(width // 8, "little") for x in p
+    )
+    kind = {"type": "rational", "size": 2 * width}
+    system = {
+        "time": "discrete",
+        "#players": 1,
+        "#states": 1,
+        "#choices": 1,
+        "#branches": 60,
+        "branch-probability-type": kind,
+    }
+    index = json.dumps({"format-version": 1, "transition-system": system}).encode()
+    files = {"index.json": index, "branch-to-target.bin": b"\0" * 480, "branch-to-probability.bin": data}
+    files["choice-to-branches.bin"] = np.array([0, 60], dtype="<u8").tobytes()
+    with pytest.raises(FormatError, match="numbers with a common denominator of more than 65536 bits"):
+        read(tmp_path / "x", files, end_label=None)
