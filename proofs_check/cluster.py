@@ -298,5 +298,5 @@ def tasked(task: workers.Task) -> workers.Finished:
             raise ClusterError(
                 f"worker {where} has other code of {mine.id}: update {what} there, and start the worker again"
             )
-    workers.start(None, "", digests.engine())
+    workers.start_once()
     return workers.work(task)

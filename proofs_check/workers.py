@@ -128,6 +128,12 @@ def start(folder: str | None, run: str, engine: str) -> None:
 _broken: list[str] = []
 
 
+def start_once() -> None:
+    """In a process that works for others, who record: it watches its sources from its first task to its last."""
+    if not _desk:
+        start(None, "", digests.engine())
+
+
 def work(task: Task) -> Finished:
     """Do a task, in this process."""
     if _broken:
