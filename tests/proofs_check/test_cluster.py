@@ -58,6 +58,12 @@ class Machines:
         given = ("--nthreads", "1") if "--nthreads" not in options else ()
         return self._start("worker", self.address, "--no-nanny", "--no-dashboard", *given, *options, env=env)
 
+    def nanny(self, n: int) -> subprocess.Popen[bytes]:
+        """``n`` workers as docs/cluster.md starts them, under a nanny, without any variable set."""
+        return self._start(
+            "worker", self.address, "--nworkers", str(n), "--nthreads", "1", "--no-dashboard", env={"PYTHONPATH": str(ROOT)}
+        )  # fmt: skip
+
     def _start(self, kind: str, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments]
         clean = {name: value for name, value in os.environ.items() if name not in THREADS}
@@ -68,8 +74,12 @@ class Machines:
 
     def stop(self) -> None:
         for process in reversed(self.processes):
-            process.kill()
-            process.wait()
+            process.terminate()  # a nanny ends its workers first
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 @pytest.fixture
@@ -189,6 +199,21 @@ def test_a_worker_killed_at_work_loses_nothing(machines: Machines, file: str, tm
     assert (tmp_path / "a" / "results.json").read_bytes() == (tmp_path / "b" / "results.json").read_bytes()
     whole = _tallies(tmp_path / "whole")
     assert _tallies(store) == whole and 4 <= before < len(whole)
+
+
+def test_workers_started_as_the_page_says_are_accepted_and_come_back(machines: Machines) -> None:
+    """A nanny keeps linear algebra to one thread, and starts a worker again that was killed."""
+    machines.nanny(2)
+    with connected(machines.address) as cluster:
+        cluster.client.wait_for_workers(2, timeout=60)
+        cluster.examine()
+        pids = list(cluster.client.run(os.getpid).values())
+        found: list[int] = []
+        os.kill(pids[0], signal.SIGKILL)
+        cluster.each(abs, [-1, -2, -3], lambda x, _: found.append(x))
+        assert sorted(found) == [1, 2, 3]
+        _wait(lambda: len(set(cluster.client.run(os.getpid, on_error="ignore").values()) - {pids[0]}) == 2, 60)
+        cluster.examine()
 
 
 def test_an_address_without_a_scheduler(
