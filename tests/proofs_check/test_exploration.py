@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from proofs_check.claims.exploration import maxent_rounds, psrl_counts, rf_express_errors, ucrl2_epochs, ucrl2_sets
+from proofs_check.claims.exploration import (
+    fast_entropy_separation,
+    maxent_rounds,
+    psrl_counts,
+    rf_express_errors,
+    ucrl2_epochs,
+    ucrl2_sets,
+)
 from proofs_check.sampling import Streams
 from tabular import MDP
+from tabular.exploration import Play, RF_Express
+from tabular.instances import fan
 from tabular.reference import NumpyOps
 
 
@@ -67,3 +76,25 @@ def test_visits_are_normalised_and_answers_are_best() -> None:
     slope = np.array([1.0, -2.0])
     best = ops.midpoint(maxent_rounds.answered(ops, D, ops.array(slope, 1)))
     assert slope @ best == pytest.approx((slope @ ops.midpoint(D)).max(), abs=1e-5)
+
+
+def test_the_largest_errors_on_a_fan_are_those_of_its_rows() -> None:
+    m, model = 3, fan(3)
+    play = Play(model, RF_Express(), 40, 2)
+    play.advance()
+    w, worst = play.world, 0.0
+    for i in range(m - 1, 2 * m - 1):
+        for a in range(2):
+            row = (int(i + 1).bit_length() - 1) * w.stride + 2 * i + a
+            slots = slice(w.indptr[row], w.indptr[row + 1])
+            n = play.counts.visits[row]
+            off = np.abs(play.counts.seen[slots] / max(n, 1) - w.mass[slots]).sum() / 2
+            worst = max(worst, off if n else 1.0)
+    found = fast_entropy_separation.largest_errors(m, play.counts.seen.reshape(1, model.H, -1))
+    assert found[0] == pytest.approx(worst) and 0 < worst < 1
+    assert fast_entropy_separation.largest_errors(m, np.zeros((model.H, len(w.mass) // model.H))) == 1
+
+
+def test_more_rooms_need_more_episodes_of_reward_free_exploration() -> None:
+    small, large = (fast_entropy_separation.episodes_needed(m, range(2)) for m in (4, 8))
+    assert large["RF_Express"] > 2.5 * small["RF_Express"] > 100 and large["Reg_EntGame"] < 0.5 * large["RF_Express"]

@@ -116,3 +116,42 @@ def entropy_is_linear(ops: Any, m: Any, rng: Any) -> Order:
 @twin(entropy_is_linear, why="a number of episodes that does not grow")
 def entropy_is_free(ops: Any, m: Any, rng: Any) -> Order:
     return _even(ops, entropy_errors(rng, lambda m: 10), 0.25, 1 / 8)
+
+
+def episodes_needed(m: int, seeds: range, reward: float = 0.25, nats: float = 0.1) -> dict[str, float]:
+    """Means over seeds, on the fan of m rooms: reward-free learners, until the largest error over policies and rewards is at most
+    ``reward`` (looked at on a grid of ratio 1.15); the others, after their last episode that is short by more than ``nats``.
+    Bonuses in full but for UCBVI-Ent, which has none. The table of docs/exploration_entropy.md.
+    """
+    from tabular.exploration import RF_Express, RF_RL_Explore, interact
+    from tabular.exploration.fast_entropy_agents import UCBVI_Ent
+    from tabular.exploration.fast_entropy_regular import Reg_EntGame
+    from tabular.exploration.fast_entropy_reward_free import RF_Explore_Ent
+    from tabular.instances.exploration import fan
+
+    model, K, found = fan(m), 100 * m, {}
+    for explorer in (RF_Express(), RF_RL_Explore()):
+        found[type(explorer).__name__] = float(np.mean([_first(model, m, explorer, seed, reward) for seed in seeds]))
+    for name, learner, column in (
+        ("Reg_EntGame", Reg_EntGame(), "visitation_entropy"),
+        ("EntGame by step", Reg_EntGame(regularised=False), "visitation_entropy"),
+        ("RF_Explore_Ent", RF_Explore_Ent(last=False), "gap"),
+        ("UCBVI_Ent", UCBVI_Ent(bonus_scale=0.0, last=False), "value"),
+    ):
+        run = interact(model, learner, K, seeds=seeds, record=range(1, K + 1), threads=1)
+        best = {"visitation_entropy": largest_entropy(m), "gap": 0.0, "value": run.info["V_star"][0, 0]}[column]
+        short = np.abs(best - run.history[column]) > nats
+        found[name] = float(np.mean(np.where(short, np.arange(2, K + 2), 1).max(axis=1)))
+    return found
+
+
+def _first(model: Any, m: int, learner: Any, seed: int, reward: float) -> int:
+    from tabular.exploration import Play
+
+    play, k = Play(model, learner, 100 * m * m, seed), float(m)
+    while play.episode < play.world.K:
+        play.advance(min(int(k), play.world.K) - play.episode)
+        if largest_errors(m, play.counts.seen.reshape(1, model.H, -1))[0] <= reward:
+            break
+        k = max(1.15 * k, k + 1)
+    return play.episode

@@ -11,7 +11,7 @@ from proofs_check import Comparison, Inequality, Order, Sampled, claim, families
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 from proofs_check.claims.exploration.optimistic_q_runs import C, P
 
-PLANTED, ARMS, PLANTED_STEPS, RANGE = 2, 4, 4, [32, 64, 128, 256]
+PLANTED, ARMS, PLANTED_STEPS, RANGE = 2, 4, 4, [16, 32, 64, 128]
 
 
 def planted_regret(rng: Any) -> tuple[np.ndarray, list[float]]:
@@ -39,7 +39,7 @@ def _planted(ops: Any, rng: Any, constant: float) -> Order:
 )
 def regret_on_planted_arms(ops: Any, m: Any, rng: Any) -> Order:
     r"""With c = 1/50 the expected regret of UCB-H is at most H \sqrt{MAK} / 5 where one arm of A = 4 in each of M = 2 states is
-    better by \sqrt{MA/K} / 4, for K = 32 ... 256, H = 4; and not at most half of that (twin 1).
+    better by \sqrt{MA/K} / 4, for K = 16 ... 128, H = 4; and not at most half of that (twin 1).
 
     Open: a measurement of the constant: the rate :math:`\sqrt K`, which the lower bound says is attained there.
     """

@@ -16,7 +16,7 @@ from proofs_check import Identity, Trial, claim, families, streams, twin
 from proofs_check.claim import no_endings
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 
-STEPS, EPISODES, P, C = 3, 8, 0.1, float(np.sqrt(2.0))
+STEPS, EPISODES, P, C = 3, 4, 0.1, float(np.sqrt(2.0))
 SMALL: dict[str, Any] = {
     "family": (families.river_swims(3), families.planted_arms(1, 2), families.locks(2)),
     "draws": {"rng": streams},
@@ -109,7 +109,7 @@ def decomposition(ops: Any, m: Any, rng: Any, noise: int = 1) -> tuple[Any, Any]
 @claim(id="optimistic_q.C4", source=PAPER + ", Lemma 4.2", kind="identity", **SMALL)
 def errors_decompose(ops: Any, m: Any, rng: Any) -> Identity:
     r"""Q_h - Q^*_h = \alpha_t^0 (H - Q^*_h) + \sum_i \alpha_t^i [(V_{h+1}^{k_i} - V^*_{h+1})(s_{h+1}^{k_i}) + (\hat
-    P^{k_i} - P) V^*_{h+1} + b_i], along a run of UCB-H, for all pairs and steps. Here H = 3, K = 8.
+    P^{k_i} - P) V^*_{h+1} + b_i], along a run of UCB-H, for all pairs and steps. Here H = 3, K = 4.
 
     Proof: :math:`Q_h = \alpha_t^0 H + \sum_i \alpha_t^i [r + V_{h+1}^{k_i}(s_{h+1}^{k_i}) + b_i]` by unrolling the updates,
     and :math:`Q^*_h = \alpha_t^0 Q^*_h + \sum_i \alpha_t^i [r + P V^*_{h+1}]` as the weights sum to one. The run says which

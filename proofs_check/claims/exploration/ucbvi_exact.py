@@ -11,7 +11,7 @@ from proofs_check.claim import no_endings
 from proofs_check.draws import deterministic_policies, distributions, policies
 
 PAPER = "Azar, Osband and Munos 2017"
-STEPS = 6
+STEPS = 5
 PLANTED = families.planted_arms(1, 2)
 
 
@@ -56,7 +56,7 @@ TOTAL: dict[str, Any] = {
 @claim(id="ucbvi.C4", source=PAPER + ", law of total variance", kind="identity", **TOTAL)
 def total_variance(ops: Any, m: Any, pi: Any, mu: Any) -> Identity:
     r"""E_\pi[\sum_{j=h}^H Var_{y \sim P(x_j, \pi)}(V^\pi_{j+1}(y))] = Var(\sum_{j=h}^H r(x_j, \pi)), from each state, for
-    deterministic policies of H = 6 steps.
+    deterministic policies of H = 5 steps.
 
     Proof: with :math:`G_h` the sum from step h, :math:`Var(G_h) = Var(E[G_{h+1} | x_{h+1}]) + E[Var(G_{h+1} |
     x_{h+1})]`, the first being the one-step variance, as rewards are known; induction.

@@ -139,7 +139,7 @@ def small_regret_on_planted_arms(ops: Any, m: Any, rng: Any) -> Order:
     return _planted(ops, rng, 0.1)
 
 
-HORIZONS, TRIES = [2, 4, 8, 16], 64
+HORIZONS, TRIES = [2, 4, 8, 16], 32
 
 
 def horizon_regret(rng: Any) -> np.ndarray:
@@ -161,7 +161,7 @@ def _horizons(ops: Any, rng: Any, power: float) -> Order:
 
 @claim(id="ucbvi.C1b", source="ours, after " + PAPER + ", Theorem 1", **{**RUNS, "kind": "rate"})
 def regret_in_the_horizon(ops: Any, m: Any, rng: Any) -> Order:
-    r"""On the same models with K = 64 and H = 2, 4, 8, 16 expected regret is at most H \sqrt{MAK} / 5: it grows like H, for which
+    r"""On the same models with K = 32 and H = 2, 4, 8, 16 expected regret is at most H \sqrt{MAK} / 5: it grows like H, for which
     the theorem has H^{3/2}, and not like H^{1/2} (twin 1).
 
     Open: a measurement. Regret there is (H-1) times the gap times how often a wrong arm is taken.
