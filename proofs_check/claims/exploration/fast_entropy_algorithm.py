@@ -18,7 +18,7 @@ def _counted(ops: Any, m: Any, run: Any, k: int) -> tuple[Any, Any]:
     """Counts (S, A) before episode k, and frequencies, uniform where nothing was seen."""
     n = ops.array(run.visits[..., k, 0, :, :], 2)
     p = ops.array(run.seen[..., k, 0, :, :, :], 3) / ops.maximum(n, 1)[:, :, None]
-    unseen = run.visits[..., k, 0, :, :] == 0
+    unseen = run.unseen[..., k, 0, :, :]
     return n, ops.where(unseen[..., None], Fraction(1, m.S), p)
 
 

@@ -28,7 +28,7 @@ def _tables(ops: Any, m: Any, rng: Any, ahead: int) -> Inequality:
     run = replay(m.source, rng, PSRL(), STEPS, EPISODES, ("P", "Q", "act"))
     lead, S, A = run.visits.shape[:-4], m.S, m.A
     P, Q = ops.array(run.own["P"].reshape(*lead, EPISODES, S, A, S), 4), ops.array(_split(run.own["Q"], A), 4)
-    played = ops.array((run.own["act"][..., None] == np.arange(A)).astype(np.int64), 4)
+    played = ops.array(_one_hot(run.own["act"], A), 4)
     end = 0 * m.R[:, 0]
 
     def episode(k: int) -> Any:
@@ -44,6 +44,10 @@ def _tables(ops: Any, m: Any, rng: Any, ahead: int) -> Inequality:
         ops.stack([ops.abs(Q - found), lacks[..., None] + 0 * Q]),
         ops.constant(CLOSE), axes=("what", "k", "h", "s", "a"), quotient=False,
     )  # fmt: skip
+
+
+def _one_hot(act: np.ndarray, A: int) -> np.ndarray:
+    return (act[..., None] == np.arange(A)).astype(np.int64)
 
 
 def _split(Q: np.ndarray, A: int) -> np.ndarray:

@@ -36,12 +36,12 @@ def _tables(ops: Any, m: Any, rng: Any, form: str, lag: int = 0) -> tuple[Any, A
             n = ops.maximum(visits[k, h], 1)
             p = seen[k, h] / n[:, :, None]
             found = ops.minimum(H, bonus(n) + factor * ops.dot(p, w[None, None, :]))
-            found = ops.where(run.visits[..., k, h, :, :] == 0, H, found)
+            found = ops.where(run.unseen[..., k, h, :, :], H, found)
             return ops.max(found), found
 
         return ops.stack(list(ops.scan(step, 0 * m.R[:, 0], list(range(STEPS))[::-1])[1][::-1]))
 
-    found = ops.stack([episode(max(k - lag, 0)) for k in range(EPISODES)])
+    found = ops.stack([episode(k) for k in [*[0] * lag, *range(EPISODES - lag)]])
     return ops.array(run.own["Q"].reshape(*run.visits.shape[:-4], EPISODES, STEPS, S, A), 4), found
 
 
