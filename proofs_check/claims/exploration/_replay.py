@@ -14,12 +14,14 @@ which the root is taken (the root of some 2^-50); a fault is above.
 
 
 class Replay(NamedTuple):
-    """Of each trial, in front: before every episode ``visits`` (K, n, S, A) and ``seen`` (K, n, S, A, S), integers, n
-    = 1 for counts that forget the step, else H; and the learner's arrays and policy at its end, by name, (K, ...).
+    """Of each trial, in front: before every episode ``visits`` (K, n, S, A) and ``seen`` (K, n, S, A, S), integers,
+    and whether a pair is ``unseen``, n = 1 for counts that forget the step, else H; and the learner's arrays and
+    policy at its end, by name, (K, ...).
     """
 
     visits: np.ndarray
     seen: np.ndarray
+    unseen: np.ndarray
     own: dict[str, np.ndarray]
 
 
@@ -45,7 +47,8 @@ def replay(source: Any, rng: Any, learner: Any, steps: int, episodes: int, names
             found[name].append(np.stack(parts))
     stacked = {name: np.stack(parts) for name, parts in found.items()}
     shaped = {name: np.reshape(x, (*rng.batch, *x.shape[1:])) for name, x in stacked.items()}
-    return Replay(shaped.pop("visits"), shaped.pop("seen"), shaped)
+    visits = shaped.pop("visits")
+    return Replay(visits, shaped.pop("seen"), visits == 0, shaped)
 
 
 def _dense(play: Any) -> np.ndarray:

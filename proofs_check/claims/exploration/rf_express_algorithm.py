@@ -8,7 +8,7 @@ from proofs_check import Inequality, Mutant, claim, families, streams, twin
 from proofs_check.claim import all_available, no_endings
 from proofs_check.claims.exploration._replay import CLOSE, replay
 
-STEPS, EPISODES, DELTA, SCALE = 3, 6, 0.1, 2.0**-8
+STEPS, EPISODES, DELTA, SCALE = 3, 8, 0.1, 2.0**-11
 FORMS = ("RF_Express", "RF_UCRL")
 
 
@@ -36,12 +36,12 @@ def _tables(ops: Any, m: Any, rng: Any, form: str, lag: int = 0) -> tuple[Any, A
             n = ops.maximum(visits[k, h], 1)
             p = seen[k, h] / n[:, :, None]
             found = ops.minimum(H, bonus(n) + factor * ops.dot(p, w[None, None, :]))
-            found = ops.where(run.visits[..., k, h, :, :] == 0, H, found)
+            found = ops.where(run.unseen[..., k, h, :, :], H, found)
             return ops.max(found), found
 
         return ops.stack(list(ops.scan(step, 0 * m.R[:, 0], list(range(STEPS))[::-1])[1][::-1]))
 
-    found = ops.stack([episode(max(k - lag, 0)) for k in range(EPISODES)])
+    found = ops.stack([episode(k) for k in [*[0] * lag, *range(EPISODES - lag)]])
     return ops.array(run.own["Q"].reshape(*run.visits.shape[:-4], EPISODES, STEPS, S, A), 4), found
 
 
@@ -56,7 +56,7 @@ def _tables(ops: Any, m: Any, rng: Any, form: str, lag: int = 0) -> tuple[Any, A
 )
 def bounds_are_the_algorithms(ops: Any, m: Any, rng: Any) -> Inequality:
     r"""The W of a run of RF-Express and of RF-UCRL is that of their recursions from the counts before each episode,
-    within 2^{-20}: six episodes of three steps, bonuses scaled by 1/256.
+    within 2^{-20}: eight episodes of three steps, bonuses scaled by 1/2048.
 
     Proof: it is what the algorithms say; floats err by less.
     """
@@ -86,8 +86,7 @@ MUTANTS = (
     _planted("RF-UCRL without root", "_observe_ucrl", "sqrt(2.0 * beta / n)", "2.0 * beta / n"),
     _planted("RF-UCRL as in its code", "_observe_ucrl", "2.0 * beta / n", "beta / n"),
     _planted("RF-UCRL's beta without outcomes", "_observe_ucrl", "others * log(e * (1.0 + n / others))", "0.0"),
-    _planted("bounds not clipped", "_plan_with", "min(H, w + factor * estimated(world, counts, row, V))",
-             "w + factor * estimated(world, counts, row, V)"),
+    _planted("bounds clipped too late", "_plan_with", "min(H, w)", "min(H + 1.0, w)"),
     _planted("bounds of this step", "_plan_with", "own.V[h + 1]", "own.V[h]"),
     _planted("transitions of the first step", "_plan_with", "estimated(world, counts, row, V)", "estimated(world, counts, i, V)"),
 )  # fmt: skip

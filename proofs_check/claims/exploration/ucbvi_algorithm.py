@@ -39,7 +39,7 @@ def _tables(ops: Any, m: Any, rng: Any, form: str, behind: int = 1) -> tuple[Any
     H = ops.constant(STEPS)
 
     def episode(Q: list[Any], k: int) -> tuple[list[Any], Any]:
-        unseen = run.visits[..., k, 0, :, :] == 0
+        unseen = run.unseen[..., k, 0, :, :]
         n = ops.maximum(visits[k, 0], 1)
         p = seen[k, 0] / n[:, :, None]
 

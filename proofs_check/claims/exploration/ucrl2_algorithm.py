@@ -44,11 +44,15 @@ def backups(source: Any, rng: Any) -> tuple[np.ndarray, ...]:
     return seen, u, *(np.reshape(np.stack(part), (*lead, *np.shape(part[0]))) for part in found)
 
 
+def _unseen(seen: np.ndarray) -> np.ndarray:
+    return np.asarray(seen.sum(axis=-1) == 0)
+
+
 def _backup(ops: Any, m: Any, rng: Any, share: Any) -> Inequality:
     """``share``: of the radius."""
     given = backups(m.source, rng)
     seen, u, R, out, played = (ops.array(x, n) for x, n in zip(given, (3, 1, 2, 1, 2), strict=True))
-    unseen = given[0].sum(axis=-1) == 0
+    unseen = _unseen(given[0])
     n = ops.maximum(ops.sum(seen), 1)
     log = ops.constant(LOG)
     heard = ops.where(unseen, 0, ops.abs(m.R))
