@@ -130,10 +130,9 @@ def _formats(given: Sequence[str] | None) -> list[str]:
     asked = list(dict.fromkeys(word for words in given or ["pdf"] for word in words.split(",")))
     for form in asked:
         if form not in FORMATS:
-            near = get_close_matches(form, FORMATS, 1, 0.5)
-            raise _Usage(
-                f"no format {form!r}{f': did you mean {near[0]}?' if near else '.'} There are {', '.join(FORMATS)}"
-            )
+            near = get_close_matches(form, FORMATS, 2, 0.5)
+            hint = f": did you mean {' or '.join(near)}?" if near else "."
+            raise _Usage(f"no format {form!r}{hint} There are {', '.join(FORMATS)}")
     try:
         if "pgf" in asked:
             texsystem()

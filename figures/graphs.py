@@ -46,9 +46,9 @@ def graph(mdp: Any, ax: Axes | None = None, *, pi: Any = None, color: str = "#00
         _arrows(ax, pair, middle, at.right, shade, size)
     names = mdp.state_labels or [str(s) for s in range(mdp.S)]
     for s, y in at.left.items():
-        _node(ax, places.X_STATE, y, names[s], size)
+        _node(ax, places.X_STATE, y, str(names[s]), size)
     for t, y in at.right.items():
-        _node(ax, places.X_NEXT, y, "end" if t is None else names[t], size, end=t is None)
+        _node(ax, places.X_NEXT, y, "end" if t is None else str(names[t]), size, end=t is None)
     return ax
 
 
@@ -110,4 +110,5 @@ def _node(ax: Axes, x: float, y: float, name: str, size: float, *, end: bool = F
     shape = Rectangle((x - r + 1, y - r + 1), 2 * r - 2, 2 * r - 2) if end else Circle((x, y), r)
     shape.set(facecolor="white", edgecolor="black", linewidth=0.8, zorder=2)
     ax.add_patch(shape)
-    ax.text(x, y, str(name), ha="center", va="center", fontsize=min(size, size * 4 / max(len(str(name)), 1)), zorder=4)
+    fits = max(5.0, min(size, size * 4 / max(len(name), 1)))
+    ax.text(x, y, name, ha="center", va="center", fontsize=fits, zorder=4)

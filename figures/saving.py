@@ -130,7 +130,7 @@ def _shown(text: Any, hidden: set[int]) -> bool:
 
 def _overlap(labels: Sequence[Any], renderer: Any, along: int) -> str:
     boxes = [label.get_window_extent(renderer) for label in labels]
-    order = np.argsort([b.x0 if along == 0 else b.y0 for b in boxes], kind="stable")
+    order = np.argsort([b.x0 + b.x1 if along == 0 else b.y0 + b.y1 for b in boxes], kind="stable")
     for a, b in pairwise(order):
         if boxes[a].overlaps(boxes[b]) and labels[a].get_text() != labels[b].get_text():
             return f"{labels[a].get_text()!r} and {labels[b].get_text()!r}"

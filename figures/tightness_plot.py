@@ -123,7 +123,7 @@ def _row(ax: Any, part: Table, k: int, floor: float | None, style: Style) -> Non
 
 def _reached(ax: Any, p: Any, floor: float | None, rows: int, style: Style) -> None:
     """The largest quotient of the runs in the store, and of the attack, across all rows."""
-    marks = ((p["random"], "s", "largest of all that were drawn", 2), (p["attacked"], "D", "reached by attack", 3))
+    marks = ((p["random"], "s", "largest of all that were drawn", 2), (p["attacked"], "D", "reached by attack", 5))
     for value, marker, said, colour in marks:
         if p["quantity"] == "ratio" and np.isfinite(value):
             x = value if floor is None else max(value, floor)
