@@ -30,7 +30,7 @@ def points_of(ax: Axes, units: float, width: float) -> float:
     """Points that so many of the ``width`` units of axes are, and at most the size of the figure's letters; at least 5."""
     import matplotlib
 
-    inches = ax.figure.get_figure(root=True).get_figwidth() * ax.get_position().width  # type: ignore[union-attr]
+    inches = ax.figure.get_figure(root=True).get_figwidth() * ax.get_position().width
     return float(np.clip(units / width * inches * 72, 5.0, matplotlib.rcParams["font.size"]))
 
 

@@ -92,9 +92,8 @@ def _said(formula: str) -> str:
     text = re.sub(r"\((\w+)\)/\((\w+)\)", r"\1/\2", text)
     text = re.sub(r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)", text)
     for name, mark in ACCENTS.items():
-        text = re.sub(
-            rf"\\{name}\s*(?:\{{(\\?\w+)\}}|(\\[A-Za-z]+|[A-Za-z]))", lambda m, mark=mark: (m[1] or m[2]) + mark, text
-        )
+        marked = rf"\g<1>\g<2>{mark}"
+        text = re.sub(rf"\\{name}\s*(?:\{{(\\?\w+)\}}|(\\[A-Za-z]+|[A-Za-z]))", marked, text)
 
     def symbol(match: re.Match[str]) -> str:
         name = match[1] or match[2]

@@ -5,6 +5,7 @@ Places are those of the report's drawings (`proofs_check.report.graph`): nothing
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,7 @@ def _thick(p: Any) -> float:
     return 0.5 + 0.9 * float(p)
 
 
-def _curve(ax: Axes, points: list[tuple[float, float]], color: str, width: float) -> None:
+def _curve(ax: Axes, points: Sequence[tuple[float, float]], color: str, width: float) -> None:
     """A Bézier curve through four points, and on to a fifth in a straight line."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path

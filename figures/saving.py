@@ -53,7 +53,7 @@ def as_bytes(fig: Figure, form: str, style: Style, *, title: str = "") -> bytes:
 
     fonts = ", ".join(used(fig))
     data = io.BytesIO()
-    pgf = {"pgf.texsystem": texsystem(), "pgf.rcfonts": False} if form == "pgf" else {}
+    pgf: dict[Any, Any] = {"pgf.texsystem": texsystem(), "pgf.rcfonts": False} if form == "pgf" else {}
     with style.context(), rc_context(pgf), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing")
         warnings.filterwarnings("error", message="Font .* does not have a glyph")
@@ -92,8 +92,8 @@ def faults(fig: Figure) -> list[str]:
     for text in fig.findobj(Text):
         if not (isinstance(text, Text) and _shown(text, hidden)):
             continue
-        if text.get_fontsize() < SMALLEST:
-            found.append(f"{text.get_text()!r} is set in {text.get_fontsize():.1f} points")
+        if (size := float(text.get_fontsize())) < SMALLEST:
+            found.append(f"{text.get_text()!r} is set in {size:.1f} points")
         box = text.get_window_extent(renderer)
         beyond = max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
         if beyond > slack and box.width > 0:

@@ -142,7 +142,9 @@ class Style:
 
         require(self.font)
         with matplotlib.rc_context():
-            defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
+            defaults: dict[Any, Any] = {
+                k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")
+            }
             matplotlib.rcParams.update(defaults | self.settings())
             yield
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 SMALL = 0.1  # a largest quotient below which the axis is logarithmic
+FAR = 1e-18  # a part of the largest number below which a logarithmic axis ends
 SPREAD = 0.3  # of a row, over which its dots stand
 AXES = {
     "ratio": "measured / bound",
@@ -79,6 +80,8 @@ def _reference(ax: Any, p: Any, style: Style) -> None:
 
 def _scale(ax: Any, table: Table) -> float | None:
     """Sets the axis of x; a logarithmic one has a floor, on which smaller numbers stand, and that is returned."""
+    from matplotlib.ticker import NullFormatter
+
     p, x = table.parameters, table.columns["value"]
     given = np.array([*x.tolist(), *(v for v in (p["attacked"], p["random"]) if np.isfinite(v))])
     positive = given[given > 0]
@@ -86,9 +89,11 @@ def _scale(ax: Any, table: Table) -> float | None:
         ax.set_xlim(-0.02, max(1.02, 1.02 * given.max(initial=0.0)))
         return None
     if p["quantity"] in ("ratio", "gap", "difference") and positive.size:
-        least = max(positive.min(), positive.max() * 1e-18) / 3
+        least = min(max(positive.min(), positive.max() * FAR), positive.max() / 10) / 3
+        most = max(3 * positive.max(), 2.0 if p["quantity"] == "ratio" else 0.0)
         ax.set_xscale("log")
-        ax.set_xlim(least / 1.6, max(2 * positive.max(), 2.0 if p["quantity"] == "ratio" else 0.0))
+        ax.set_xlim(least / 1.6, most)
+        ax.xaxis.set_minor_formatter(NullFormatter())
         if (given <= least).any():
             ax.axvspan(least / 1.6, least, facecolor="none", edgecolor="#BBBBBB", hatch="////", linewidth=0, zorder=0.4)
         return float(least)
