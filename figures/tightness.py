@@ -31,7 +31,8 @@ NAMES = ("group", "value", "low", "high", "open")
 """Of one instance, or of one interval: the family or what it is, the number, its interval, and whether floats leave it open."""
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "tightness.md"
 LARGE = 64  # states of fixed models that are looked at
-SLOPES = ("whole range", "first half", "second half", "drift", "continued")
+SLOPES = ("whole range", "first half", "second half", "continued")
+"""The four that a verdict of ``holds`` rests on; the last is the second half's, continued by the drift between the halves."""
 _ROW = re.compile(r"^\| ([a-z0-9_]+\.[A-Za-z0-9]+) \| [^|]* \| ([^|]+) \|", re.MULTILINE)
 
 
@@ -207,8 +208,7 @@ def _weighed(view: View, v: Verdict) -> tuple[str, list[tuple[Any, ...]], dict[s
             return "mean", [("mean difference", e["mean"], low, high, False)], {"lower": 0.0, "bound": np.nan}
         case "Scaling":
             ends = [[np.nan if x is None else x for x in end] for end in e["slopes"]]
-            named = zip(SLOPES, *ends, strict=True)
-            rows = [(name, (a + b) / 2, a, b, False) for name, a, b in named if name != "drift"]
+            rows = [(name, (a + b) / 2, a, b, False) for name, a, b in zip(SLOPES, *ends, strict=False)]
             low, high = view.plain["exponents"]
             return "slope", rows, {"lower": low, "bound": high}
         case "Order":

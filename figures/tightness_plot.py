@@ -75,7 +75,22 @@ def _reference(ax: Any, p: Any, style: Style) -> None:
         return
     at = high if np.isfinite(high) else low
     if np.isfinite(at) and p["quantity"] not in ("gap", "difference"):
-        ax.axvline(at, color="#666666", linewidth=0.9, linestyle=(0, (4, 2)), zorder=0, label="the bound")
+        ax.axvline(
+            at,
+            color="#666666",
+            linewidth=0.9,
+            linestyle=(0, (4, 2)),
+            zorder=0,
+            label="zero" if at == 0 else "the bound",
+        )
+
+
+def logarithmic(table: Table) -> bool:
+    """Whether the axis is: for gaps and differences, and for quotients all of which are small; unless all of them are zero."""
+    p = table.parameters
+    given = [*table.columns["value"].tolist(), *(v for v in (p["attacked"], p["random"]) if np.isfinite(v))]
+    most = max(given, default=0.0)
+    return bool(most > 0 and (p["quantity"] in ("gap", "difference") or (p["quantity"] == "ratio" and most < SMALL)))
 
 
 def _scale(ax: Any, table: Table) -> float | None:
@@ -85,18 +100,16 @@ def _scale(ax: Any, table: Table) -> float | None:
     p, x = table.parameters, table.columns["value"]
     given = np.array([*x.tolist(), *(v for v in (p["attacked"], p["random"]) if np.isfinite(v))])
     positive = given[given > 0]
-    if p["quantity"] == "ratio" and (not positive.size or positive.max() >= SMALL):
-        ax.set_xlim(-0.02, max(1.02, 1.02 * given.max(initial=0.0)))
-        return None
-    if p["quantity"] in ("ratio", "gap", "difference") and positive.size:
+    if logarithmic(table):
         least = min(max(positive.min(), positive.max() * FAR), positive.max() / 10) / 3
-        most = max(3 * positive.max(), 2.0 if p["quantity"] == "ratio" else 0.0)
         ax.set_xscale("log")
-        ax.set_xlim(least / 1.6, most)
+        ax.set_xlim(least / 1.6, max(3 * positive.max(), 2.0 if p["quantity"] == "ratio" else 0.0))
         ax.xaxis.set_minor_formatter(NullFormatter())
         if (given <= least).any():
             ax.axvspan(least / 1.6, least, facecolor="none", edgecolor="#BBBBBB", hatch="////", linewidth=0, zorder=0.4)
         return float(least)
+    if p["quantity"] == "ratio":
+        ax.set_xlim(-0.02, max(1.02, 1.02 * given.max(initial=0.0)))
     return None
 
 
@@ -128,7 +141,7 @@ def _row(ax: Any, part: Table, k: int, floor: float | None, style: Style) -> Non
 
 def _reached(ax: Any, p: Any, floor: float | None, rows: int, style: Style) -> None:
     """The largest quotient of the runs in the store, and of the attack, across all rows."""
-    marks = ((p["random"], "s", "largest of all that were drawn", 2), (p["attacked"], "D", "reached by attack", 5))
+    marks = ((p["random"], "s", "largest drawn", 2), (p["attacked"], "D", "reached by attack", 5))
     for value, marker, said, colour in marks:
         if p["quantity"] == "ratio" and np.isfinite(value):
             x = value if floor is None else max(value, floor)
