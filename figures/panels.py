@@ -63,12 +63,14 @@ def percent(level: float) -> str:
     return f"{100 * level:g} per cent"
 
 
-def exponent(axis: Any) -> None:
-    """Few marks on a logarithmic axis: at powers of ten, labelled as far as there is room."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+def decimals(*axes: Any) -> None:
+    """Logarithmic axes of little more than a decade: marks at 1, 2 and 5, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axis.set_major_locator(LogLocator(10, numticks=6))
-    axis.set_minor_formatter(NullFormatter())
+    for axis in axes:
+        axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def headroom(axes: Sequence[Axes], factor: float = 2.0) -> None:
@@ -88,3 +90,15 @@ def legend(style: Style, fig: Figure, axes: Sequence[Axes], **where: Any) -> Any
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
     return spare[0].legend(list(found.values()), list(found), loc="center", **where)
+
+
+def floored(ax: Axes, y: Any, floor: float, *, spare: float = 3.0) -> None:
+    """A logarithmic axis for positive numbers: down to the floor where one of them comes near it, else a little below the least.
+
+    ValueError for a number at or below the floor, which has to be drawn by ``Style.errors``.
+    """
+    least = float(np.min(y))
+    if least <= floor:
+        raise ValueError(f"{least} is at or below the floor {floor}")
+    ax.set_yscale("log")
+    ax.set_ylim(least / spare, None)

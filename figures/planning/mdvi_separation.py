@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from figures.bands import simultaneous_band
-from figures.panels import each, headroom, legend, listed, outer, panels, percent
+from figures.panels import banded, each, floored, legend, listed, outer, panels, percent
 from figures.table import Table
 from tabular.instances import garnet
 from tabular.planning.mdvi import mdvi
@@ -56,21 +56,19 @@ def compute(
 
 
 def draw(table: Table, style: Style) -> Figure:
-    """Means and their bands. The last policy often loses nothing, so that its axis is linear."""
+    """Means and their bands. The last policy may lose nothing, so that its axis is linear."""
     fig, axes = panels(style, 2, 0.75)
-    floor = table.parameters["floor"]
     for i, alpha in enumerate(each(table.columns["alpha"])):
         c = table.where(alpha=alpha, seed=0).columns
         label = "value iteration" if alpha == 0 else rf"MDVI, $\alpha = {alpha:g}$"
         axes[0].plot(c["samples"], c["last_mean"], label=label, markevery=max(1, len(c["k"]) // 8), **style.line(i))
         style.band(axes[0], c["samples"], c["last_lower"], c["last_upper"], i)
-        style.errors(axes[1], c["samples"], c["mean"], floor, i, label=label)
-        style.band(axes[1], c["samples"], c["lower"], c["upper"], i)
+        banded(style, axes[1], c, i, label, x="samples")
     for ax, title in zip(axes, ("last policy", "all policies in turn"), strict=True):
         ax.set_xscale("log")
         ax.set_title(title)
     axes[0].set_ylim(bottom=0)
-    headroom(axes[1:])
+    floored(axes[1], table.columns["mean"], table.parameters["floor"])
     outer(axes, x="samples", y="loss (sup norm)")
     legend(style, fig, axes)
     return fig
@@ -86,5 +84,6 @@ def caption(table: Table) -> str:
         rf"{listed(a for a in each(table.columns['alpha']) if a)}, and value iteration ($\alpha = 0$), one draw from each pair in each "
         rf"iteration. Garnets with {p['S']} states, {p['A']} actions and discount {p['gamma']:g}; a seed is a model and its draws, the same "
         rf"for all $\alpha$. Lines: means over {p['seeds']} seeds. Bands: simultaneous over all recorded iterations of a curve, "
-        rf"{percent(p['level'])} (sup-t). Hatched: below {p['floor']:.1e}, the rounding of values of this size; zeros stand on it, hollow."
+        rf"{percent(p['level'])} (sup-t); one that reaches zero goes down to the edge. No mean on the logarithmic axis is near "
+        rf"{p['floor']:.0e}, the rounding of values of this size."
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Soft policy iteration: the quadratic tail"
-QUICK: dict[str, Any] = {"K": 10, "seeds": 4}
+QUICK: dict[str, Any] = {"K": 6, "seeds": 4}
 
 
 def compute(

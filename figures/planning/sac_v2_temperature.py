@@ -70,8 +70,8 @@ def draw(table: Table, style: Style) -> Figure:
     axes[0].set_xscale("log")
     axes[0].set_xlabel(r"temperature $\tau$")
     axes[0].set_ylabel("share of the largest")
-    axes[1].set_xlabel("entropy, share of the largest")
-    axes[1].set_ylabel("return, share")
+    axes[1].set_xlabel("entropy (share)")
+    axes[1].set_ylabel("return (share)")
     for ax in axes:
         ax.set_ylim(-0.03, 1.03)
     axes[1].legend(loc="lower left")

@@ -45,7 +45,7 @@ def draw(table: Table, style: Style) -> Figure:
     """Values as colour, actions as arrows; a row for each beta."""
     slips, betas = each(table.columns["slip"]), each(table.columns["beta"])
     narrow = style.width < 4
-    fig, axes = panels(style, len(slips), 0.9, least=2.4, sharey=not narrow)
+    fig, axes = panels(style, len(slips), 0.65 if narrow else 0.9, least=2.4, sharey=not narrow)
     V = table.columns["V"]
     for ax, slip in zip(axes, slips, strict=True):
         part = table.where(slip=slip)
@@ -60,7 +60,7 @@ def draw(table: Table, style: Style) -> Figure:
                 ax.annotate("", (s + 0.32 * action, row), (s - 0.32 * action, row), arrowprops=look)
             else:
                 ax.plot(s, row, marker="o", markersize=2, color=ink)
-        ax.set_xticks(states["state"], [f"{r:g}".replace("-", "\u2212") for r in states["reward"]])
+        ax.set_xticks(states["state"], [f"{r:g}".replace("-", "\u2212") for r in states["reward"]], fontsize=style.small - 0.5)
         ax.set_yticks(range(len(betas)), [f"{b:g}" for b in betas])
         ax.tick_params(length=0, axis="x")
         for side in ("top", "right", "left", "bottom"):
