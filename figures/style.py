@@ -74,9 +74,7 @@ class Style:
         place = venue(name)
         if column not in place.widths:
             raise ValueError(f"column is {column!r}: expected one of {', '.join(place.widths)}")
-        chosen = font or place.font
-        size = place.size
-        return cls(place, column, place.widths[column], place.tallest, size, max(size - 1.5, 6.0), chosen)
+        return cls(place, column, place.widths[column], place.tallest, place.size, place.small, font or place.font)
 
     @property
     def math(self) -> str:
@@ -144,11 +142,8 @@ class Style:
 
         require(self.font)
         with matplotlib.rc_context():
-            backend = matplotlib.rcParams["backend"] if "backend" in matplotlib.rcParams else None
             defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
-            matplotlib.rcParams.update(defaults)
-            matplotlib.rcParams.update(self.settings())
-            del backend
+            matplotlib.rcParams.update(defaults | self.settings())
             yield
 
     def figure(self, rows: int = 1, cols: int = 1, ratio: float = GOLDEN, **subplots: Any) -> tuple[Figure, Any]:
@@ -197,9 +192,10 @@ class Style:
         every: int | None = None,
         **look: Any,
     ) -> Any:
-        """An error on a logarithmic axis. What is at or below ``floor`` (number, or one a point), zeros included, stands on it, hollow.
+        """An error on a logarithmic axis: what is at or below ``floor``, zeros included, stands on it, hollow.
 
-        The floor is drawn, and what lies below is hatched. ``every``: a marker each so many points; None: about 12 in all.
+        floor : positive, a number or one a point; it is drawn, and what lies below is hatched.  every : a marker each so
+        many points; None: about 12 in all. ValueError for negative errors.
         """
         from figures.floors import curve
 
