@@ -57,7 +57,7 @@ def compute(*, T: int = 10_000, H: int = 20, seeds: int = 20, level: float = 0.9
 def draw(table: Table, style: Style) -> Figure:
     """Dots with intervals; the two settings, whose units differ, have panels of their own."""
     narrow = style.width < 4
-    fig, axes = style.figure(1, 2, 0.85 if narrow else 0.45, squeeze=False, width_ratios=(2, 1))
+    fig, axes = style.figure(1, 2, 0.9 if narrow else 0.55, squeeze=False, width_ratios=(3, 2))
     models = each(table.columns["model"])
     for ax, setting in zip(axes[0], ("episodes", "average"), strict=True):
         learners = each(table.where(setting=setting).columns["learner"])
@@ -70,6 +70,7 @@ def draw(table: Table, style: Style) -> Figure:
         names = {"Random": "uniform"}
         ax.set_yticks(range(len(learners)), [names.get(x, x) for x in learners])
         ax.set_ylim(-0.6, len(learners) - 0.4)
+        ax.margins(x=0.12)
         ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
         ax.set_title("episodes" if setting == "episodes" else "average reward")
         ax.set_xlabel("total regret")

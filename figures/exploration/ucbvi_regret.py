@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from figures.bands import simultaneous_band
-from figures.panels import banded, each, legend, outer, percent
+from figures.panels import each, legend, outer, percent
 from figures.pieces import Runs, Tell, results
 from figures.table import Table
 from tabular import MDP, FiniteHorizonMDP
@@ -56,7 +56,8 @@ SHORT = {
 PLACES = {"river_swim": "RiverSwim", "deep_sea": "DeepSea", "garnet": "Garnet", "planted_arm": "planted arms"}
 DELTA = 0.1
 SHARE = 64  # trials play one episode in so many
-QUICK: dict[str, Any] = {"K": 400, "seeds": 6}
+QUICK: dict[str, Any] = {"K": 2000, "seeds": 6}
+SECONDS = {"quick": 60.0}
 
 
 class Player(NamedTuple):
@@ -153,31 +154,34 @@ def draw(table: Table, style: Style) -> Figure:
     models, narrow = each(table.columns["model"]), style.width < 4
     groups = (("printed", "derived"), ("chosen", "none"))
     size = (len(models), 2) if narrow else (2, len(models))
-    fig, axes = style.figure(*size, 0.85 if narrow else 1.1, squeeze=False, sharex=True, sharey="row" if narrow else "col")
+    fig, axes = style.figure(*size, 0.8 if narrow else 1.05, squeeze=False, sharex=True, sharey="row" if narrow else "col")
     looks = {learner: i for i, learner in enumerate(each(table.columns["learner"]))}
     for m, model in enumerate(models):
+        part = table.where(model=model)
         for g, bonuses in enumerate(groups):
             ax = axes[m, g] if narrow else axes[g, m]
-            part = table.where(model=model)
-            one = part.where(learner=part.columns["learner"][0], scale=part.columns["scale"][0]).columns
-            ax.plot(one["episode"], one["trivial"], color="#666666", linewidth=0.8, label="all that can be lost")
             for p in PLAYERS:
                 c = part.where(learner=p.learner, bonus=p.bonus, scale=p.scale).columns
-                if len(c["episode"]) and p.bonus in bonuses:
-                    banded(style, ax, c, looks[p.learner], SHORT.get(p.learner, p.learner), x="episode")
-            if np.isfinite(one["least"]).any():
-                ax.plot(one["episode"], one["least"], marker=7, markersize=5, color="#666666", linestyle="none", label="lower bound at the last")
-            ax.set_xscale("log")
-            ax.set_yscale("log")
-            ax.set_ylim(bottom=max(0.05, ax.get_ylim()[0]))
-            if narrow:
-                ax.set_title(f"{PLACES[model]}, {('theorem', 'smaller')[g]}")
-            elif g == 0:
-                ax.set_title(PLACES[model])
+                if len(c["episode"]) and (p.bonus in bonuses or p.learner == "Random"):
+                    look = style.line(looks[p.learner]) | ({"linewidth": 0.8} if p.learner == "Random" else {})
+                    last = {"markevery": [-1], "clip_on": False}
+                    style.band(ax, c["episode"], c["lower"], c["upper"], looks[p.learner])
+                    ax.plot(c["episode"], c["mean"], label=SHORT.get(p.learner, p.learner), **look | last)
+                    known = np.isfinite(c["least"])
+                    if p.learner == "Random" and known.any():
+                        least = {"marker": "_", "markersize": 9, "markeredgewidth": 1.5, "color": "#666666", "clip_on": False}
+                        ax.plot(c["episode"][known], c["least"][known], linestyle="none", label="lower bound", **least)
+            if narrow or g == 0:
+                ax.set_title(PLACES[model] + (", theorems" if g == 0 else ", smaller") * narrow)
+            ax.xaxis.get_major_locator().set_params(nbins=3)
+            ax.yaxis.get_major_locator().set_params(nbins=5)
+    for ax in axes.ravel():
+        ax.set_xlim(left=0)
+        ax.set_ylim(bottom=0)
     outer(list(axes.ravel()), x="episode", y="regret")
     if not narrow:
-        for ax, words in zip(axes[:, 0], ("constants of theorems", "smaller, or none"), strict=True):
-            ax.set_ylabel(f"regret, {words}")
+        for ax, words in zip(axes[:, 0], ("theorems' constants", "smaller, or none"), strict=True):
+            ax.set_ylabel(f"regret\n{words}")
     legend(style, fig, list(axes.ravel()))
     return fig
 
@@ -185,15 +189,20 @@ def draw(table: Table, style: Style) -> Figure:
 def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
-    said = bounds(table).columns
-    first = f" At {p['K']} episodes the printed bounds are above all that can be lost; the first to fall below it does so after {said['first'].min():.1e} episodes." if len(said["first"]) else ""
+    first = bounds(table).columns["first"]
+    printed = (
+        f" At {p['K']} episodes all printed bounds are above H K, which is all that can be lost; the first to fall below it does so after "
+        f"{first.min():.0e} episodes."
+        if len(first)
+        else ""
+    )
     return (
         r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward against episodes, by exact values of the policies played. Upper row (left "
         "column where there are two): bonuses with the constants of a theorem, printed or derived here; lower row: smaller constants, for which "
-        rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft optimistic: regret of reward plus a tenth of the "
-        "entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Grey: all that can be lost, H times the episode; "
-        r"triangle: what every learner loses at least over planted arms, on average." + first +
-        rf" Lines: means over {p['seeds']} seeds; bands: simultaneous over all recorded episodes of a curve, {percent(p['level'])} (sup-t), cut off at the edge."
+        rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft optimistic: regret of reward plus a "
+        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Bar at the last episode: what "
+        rf"every learner loses at least over planted arms, on average.{printed} Lines: means over {p['seeds']} seeds; bands: simultaneous over all "
+        rf"recorded episodes of a curve, {percent(p['level'])} (sup-t)."
     )
 
 
