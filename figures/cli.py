@@ -88,6 +88,8 @@ def _run(options: argparse.Namespace) -> int:
         if rest:
             raise _Usage(f"list takes no names: {' '.join(rest)}")
         return _list()
+    if options.attacks is not None and first != "tightness":
+        raise _Usage("--attacks is for tightness alone")
     try:
         chosen = None if first == "tightness" else discovery.selected(options.names)
     except discovery.Unknown as error:

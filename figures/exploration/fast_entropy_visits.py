@@ -155,7 +155,11 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
             seen = c["mean"] > 0
             banded(style, ax, {k: x[seen] for k, x in c.items()}, agents.index(agent), agent, x="state")
             if not seen.all():
-                look = style.line(agents.index(agent)) | {"linestyle": "none", "markerfacecolor": "white", "clip_on": False}
+                look = style.line(agents.index(agent)) | {
+                    "linestyle": "none",
+                    "markerfacecolor": "white",
+                    "clip_on": False,
+                }
                 ax.plot(c["state"][~seen], [0.02] * int((~seen).sum()), transform=ax.get_xaxis_transform(), **look)
         ax.set_yscale("log")
         ax.set_title(title)

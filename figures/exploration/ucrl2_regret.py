@@ -120,7 +120,11 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     found = bounds(table).columns
-    times = f"between {min(1 / found['ratio']):.0e} and {max(1 / found['ratio']):.0e} times" if len(found["ratio"]) else "many times"
+    times = (
+        f"between {min(1 / found['ratio']):.0e} and {max(1 / found['ratio']):.0e} times"
+        if len(found["ratio"])
+        else "many times"
+    )
     return (
         r"Regret of UCRL2 for the average reward, $\sum_t (\rho^* - \rho^{\pi_t})$ by the exact gains of the policies played (units of reward; gains "
         rf"are numbers, so that no norm is involved), against steps. Confidence $\delta$ = {p['delta']:g}. Jaksch: the widths of the theorem; "

@@ -115,7 +115,14 @@ def draw(table: Table, style: Style) -> Figure:
         for k in range(0, len(lines["k"]), 2):
             ax.plot(lines["V0"][k : k + 2], lines["V1"][k : k + 2], color="white", linewidth=0.6, zorder=0.5)
         if kind == "soft policy iteration":
-            ax.plot(optima["V0"], optima["V1"], color="#666666", linewidth=0.9, linestyle=(0, (1, 1)), label="soft optima, all temperatures")
+            ax.plot(
+                optima["V0"],
+                optima["V1"],
+                color="#666666",
+                linewidth=0.9,
+                linestyle=(0, (1, 1)),
+                label="soft optima, all temperatures",
+            )
         part = table.where(kind=kind)
         for j, parameter in enumerate(each(part.columns["parameter"]) if letter else [None]):
             chosen = part if parameter is None else part.where(parameter=parameter)
@@ -125,7 +132,9 @@ def draw(table: Table, style: Style) -> Figure:
                 look = style.line(i) | {"markersize": 2.4, "linewidth": 0.9, "linestyle": style.dashes[j]}
                 label = (f"${letter} = {parameter:g}$" if letter else None) if start == 0 else None
                 ax.plot(c["V0"], c["V1"], label=label, **look)
-                ax.plot(c["V0"][0], c["V1"][0], marker="o", markersize=5, markerfacecolor="white", color="black", zorder=3)
+                ax.plot(
+                    c["V0"][0], c["V1"][0], marker="o", markersize=5, markerfacecolor="white", color="black", zorder=3
+                )
         best = table.where(kind="policy iteration", start=0).columns
         ax.plot(best["V0"][-1], best["V1"][-1], marker="*", markersize=8, color="black", linestyle="none", zorder=4)
         ax.set_title(kind)
@@ -138,7 +147,8 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     taus, etas = (
-        listed(each(table.where(kind=k).columns["parameter"])) for k in ("soft policy iteration", "natural policy gradient")
+        listed(each(table.where(kind=k).columns["parameter"]))
+        for k in ("soft policy iteration", "natural policy gradient")
     )
     return (
         r"The values $V^\pi$ of all policies of an MDP with two states and two actions, discount "

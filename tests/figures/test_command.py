@@ -245,6 +245,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["mdvi", "--out", str(Path(__file__))], "is a file, and a folder is needed"),
         ([], "required: NAME"),
         (["list", "mdvi"], "list takes no names"),
+        (["mdvi", "--attacks", "a.json"], "--attacks is for tightness alone"),
         (["tightness"], "tightness of what? A claim, a paper, or all"),
         (["tightness", "mdvi.C999"], "no paper, claim or file 'mdvi.C999'"),
         (["tightness", "all", "mdvi"], "name no others beside them"),
