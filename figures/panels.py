@@ -33,7 +33,9 @@ def panels(
 def outer(axes: Sequence[Axes], *, x: str = "", y: str = "") -> None:
     """Name the axes at the edge only: of x below the last panel of each column, of y left of each row."""
     places = [ax.get_subplotspec() for ax in axes]
-    lowest = {p.colspan.start: max(q.rowspan.start for q in places if q.colspan.start == p.colspan.start) for p in places}
+    lowest = {
+        p.colspan.start: max(q.rowspan.start for q in places if q.colspan.start == p.colspan.start) for p in places
+    }
     for ax, place in zip(axes, places, strict=True):
         if x and place.rowspan.start == lowest[place.colspan.start]:
             ax.set_xlabel(x)
@@ -41,7 +43,9 @@ def outer(axes: Sequence[Axes], *, x: str = "", y: str = "") -> None:
             ax.set_ylabel(y)
 
 
-def banded(style: Style, ax: Axes, c: Any, i: int, label: str, *, x: str, looks: Any = None, marker: bool = True) -> None:
+def banded(
+    style: Style, ax: Axes, c: Any, i: int, label: str, *, x: str, looks: Any = None, marker: bool = True
+) -> None:
     """Curve i of the columns ``x``, ``mean``, ``lower`` and ``upper``, with its band."""
     look = style.line(i, marker=marker) | (looks or {})
     style.band(ax, c[x], c["lower"], c["upper"], i)

@@ -35,6 +35,7 @@ AGENTS = (
     "RF-UCRL",
 )
 QUICK: dict[str, Any] = {"transitions": 60_000, "seeds": 2}
+SECONDS = {"quick": 120.0}
 
 
 def compute(

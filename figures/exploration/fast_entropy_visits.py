@@ -144,7 +144,7 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
     counted, spread = table
     narrow = style.width < 4
     agents = each(counted.columns["agent"])
-    fig, axes = style.figure(3 if narrow else 1, 1 if narrow else 3, 0.75 if narrow else 1.1, squeeze=False)
+    fig, axes = style.figure(3 if narrow else 1, 1 if narrow else 3, 0.6 if narrow else 1.1, squeeze=False)
     known, learnt, even = axes.ravel()
     for ax, group, title in (
         (known, [a for a in agents if a in LEFT], "known model"),
@@ -155,7 +155,11 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
             seen = c["mean"] > 0
             banded(style, ax, {k: x[seen] for k, x in c.items()}, agents.index(agent), agent, x="state")
             if not seen.all():
-                look = style.line(agents.index(agent)) | {"linestyle": "none", "markerfacecolor": "white", "clip_on": False}
+                look = style.line(agents.index(agent)) | {
+                    "linestyle": "none",
+                    "markerfacecolor": "white",
+                    "clip_on": False,
+                }
                 ax.plot(c["state"][~seen], [0.02] * int((~seen).sum()), transform=ax.get_xaxis_transform(), **look)
         ax.set_yscale("log")
         ax.set_title(title)
@@ -187,7 +191,7 @@ def caption(table: tuple[Table, Table]) -> str:
         rf"Visits of the states of the double chain of {LENGTH} states in {p['transitions']} transitions, episodes of {p['H']} steps from the middle, a "
         "move going the other way with probability 1/10. Left: agents that know the model; middle: agents that learn it, with the bonuses of their "
         r"theorems, times one, or none. Right: entropy of the visits of pairs, as a share of $\log SA$; dashed: the largest pooled entropy that any policy "
-        "can have, certified. Hollow, at the foot: states that no seed visited. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. "
+        "can have, certified. Looks of agents are the same in all panels; hollow, at the foot: states that no seed visited. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. "
         rf"Means over {p['seeds']} seeds; bands: simultaneous over all states of an agent, {percent(p['level'])} (sup-t), cut off at zero; bars: Student's "
         "interval of each agent by itself."
     )

@@ -74,7 +74,9 @@ def draw(table: Table, style: Style) -> Figure:
         part = {"printed": ", printed bonus", "chosen": f", scaled by {p.scale:g}"}.get(p.bonus, "")
         if p.learner != "Random":
             banded(style, ax, c, i, named + part, x="K")
-    ax.plot(c["K"], c["uniform"], color="#666666", linestyle=(0, (4, 2)), linewidth=0.9, label="uniform actions, exactly")
+    ax.plot(
+        c["K"], c["uniform"], color="#666666", linestyle=(0, (4, 2)), linewidth=0.9, label="uniform actions, exactly"
+    )
     ax.plot(c["K"], c["least"], color="#666666", linewidth=0.9, label="lower bound for every learner")
     ax.fill_between(c["K"], 0, c["least"], facecolor="none", edgecolor="#BBBBBB", hatch="////", linewidth=0)
     ax.set_xscale("log", base=2)

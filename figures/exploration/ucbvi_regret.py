@@ -154,7 +154,9 @@ def draw(table: Table, style: Style) -> Figure:
     models, narrow = each(table.columns["model"]), style.width < 4
     groups = (("printed", "derived"), ("chosen", "none"))
     size = (len(models), 2) if narrow else (2, len(models))
-    fig, axes = style.figure(*size, 0.8 if narrow else 1.05, squeeze=False, sharex=True, sharey="row" if narrow else "col")
+    fig, axes = style.figure(
+        *size, 0.8 if narrow else 1.05, squeeze=False, sharex=True, sharey="row" if narrow else "col"
+    )
     looks = {learner: i for i, learner in enumerate(each(table.columns["learner"]))}
     for m, model in enumerate(models):
         part = table.where(model=model)
@@ -169,7 +171,13 @@ def draw(table: Table, style: Style) -> Figure:
                     ax.plot(c["episode"], c["mean"], label=SHORT.get(p.learner, p.learner), **look | last)
                     known = np.isfinite(c["least"])
                     if p.learner == "Random" and known.any():
-                        least = {"marker": "_", "markersize": 9, "markeredgewidth": 1.5, "color": "#666666", "clip_on": False}
+                        least = {
+                            "marker": "_",
+                            "markersize": 9,
+                            "markeredgewidth": 1.5,
+                            "color": "#666666",
+                            "clip_on": False,
+                        }
                         ax.plot(c["episode"][known], c["least"][known], linestyle="none", label="lower bound", **least)
             if narrow or g == 0:
                 ax.set_title(PLACES[model] + (", theorems" if g == 0 else ", smaller") * narrow)

@@ -100,7 +100,7 @@ def compute(
 def draw(table: Table, style: Style) -> Figure:
     """A panel for each model."""
     models = each(table.columns["model"])
-    fig, axes = panels(style, len(models), 0.95, least=1.3)
+    fig, axes = panels(style, len(models), 0.55, least=1.6)
     for ax, model in zip(axes, models, strict=True):
         for i, w in enumerate(WIDTHS):
             c = table.where(model=model, width=w.width, scale=w.scale).columns
@@ -120,7 +120,11 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     found = bounds(table).columns
-    times = f"between {min(1 / found['ratio']):.0e} and {max(1 / found['ratio']):.0e} times" if len(found["ratio"]) else "many times"
+    times = (
+        f"between {min(1 / found['ratio']):.0e} and {max(1 / found['ratio']):.0e} times"
+        if len(found["ratio"])
+        else "many times"
+    )
     return (
         r"Regret of UCRL2 for the average reward, $\sum_t (\rho^* - \rho^{\pi_t})$ by the exact gains of the policies played (units of reward; gains "
         rf"are numbers, so that no norm is involved), against steps. Confidence $\delta$ = {p['delta']:g}. Jaksch: the widths of the theorem; "

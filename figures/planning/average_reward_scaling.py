@@ -69,7 +69,9 @@ def needed(*, times: Sequence[int] = TIMES, gap: float = 0.25, delta: float = 0.
             low, high = (middle, high) if _failure(t, middle, gap) > delta else (low, middle)
         rows.append((t, high, _failure(t, high, gap)))
     t, n, _ = rows[-1]
-    return Table.of_rows(("t", "n", "failure", "linear"), [(*row, n / t * row[0]) for row in rows], gap=gap, delta=delta)
+    return Table.of_rows(
+        ("t", "n", "failure", "linear"), [(*row, n / t * row[0]) for row in rows], gap=gap, delta=delta
+    )
 
 
 def draw(table: tuple[Table, Table], style: Style) -> Figure:
@@ -80,7 +82,9 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
         c = lost.where(t=t).columns
         look = style.line(i)
         axes[0].plot(c["n"], c["exact"], **look | {"marker": ""})
-        axes[0].errorbar(c["n"], c["sampled"], yerr=c["error"], capsize=1.5, label=f"$t = {t}$", **look | {"linestyle": "none"})
+        axes[0].errorbar(
+            c["n"], c["sampled"], yerr=c["error"], capsize=1.5, label=f"$t = {t}$", **look | {"linestyle": "none"}
+        )
     c = enough.columns
     axes[1].plot(c["t"], c["n"], **style.line(0))
     axes[1].plot(c["t"], c["linear"], color="#666666", linewidth=0.6, linestyle=(0, (4, 2)), zorder=0, label="linear")

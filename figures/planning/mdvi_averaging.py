@@ -45,10 +45,19 @@ def draw(table: Table, style: Style) -> Figure:
     """Both logarithmic, so that a root is a line of slope 1/2."""
     fig, (ax,) = panels(style, 1, 0.5 if style.width > 4 else 0.75)
     c = table.columns
-    ax.plot(c["one_minus_alpha"], c["guide"], color="#666666", linewidth=0.7, linestyle=(0, (4, 2)), label=r"$\propto (1-\alpha)^{1/2}$")
+    ax.plot(
+        c["one_minus_alpha"],
+        c["guide"],
+        color="#666666",
+        linewidth=0.7,
+        linestyle=(0, (4, 2)),
+        label=r"$\propto (1-\alpha)^{1/2}$",
+    )
     ax.plot(c["one_minus_alpha"], c["exact"], label="exact", **style.line(0, marker=False))
     look = {k: v for k, v in style.line(3).items() if k != "linestyle"}
-    ax.errorbar(c["one_minus_alpha"], c["sampled"], yerr=c["error"], label="sampled", linestyle="none", capsize=2, **look)
+    ax.errorbar(
+        c["one_minus_alpha"], c["sampled"], yerr=c["error"], label="sampled", linestyle="none", capsize=2, **look
+    )
     ax.set_xscale("log", base=2)
     ax.set_yscale("log", base=2)
     outer([ax], x=r"$1 - \alpha$", y=r"rms of $(1-\alpha) E_K$")

@@ -65,7 +65,10 @@ def draw(table: Table, style: Style) -> Figure:
             what = "entropy" if quantity == "evenness" else "return"
             look = {"color": style.palette[i], "linestyle": style.dashes[i] if model == "bandit" else "solid"}
             axes[0].plot(c["tau"], c[quantity], label=f"{what}, {model}" if named else None, **look | thin)
-        look = {"color": style.palette[2 if model == "bandit" else 4], "linestyle": "solid" if model == "bandit" else "dashed"}
+        look = {
+            "color": style.palette[2 if model == "bandit" else 4],
+            "linestyle": "solid" if model == "bandit" else "dashed",
+        }
         axes[1].plot(c["evenness"], c["regained"], label=model if named else None, **look | thin)
     axes[0].set_xscale("log")
     axes[0].set_xlabel(r"temperature $\tau$")

@@ -56,11 +56,20 @@ def draw(table: Table, style: Style) -> Figure:
         for (row, s), action in np.ndenumerate(part.columns["action"].reshape(shape)):
             ink = "white" if mesh.norm(grid[row, s]) < 0.6 else "black"
             if action:
-                look = {"arrowstyle": "->", "color": ink, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 4}
+                look = {
+                    "arrowstyle": "->",
+                    "color": ink,
+                    "linewidth": 0.7,
+                    "shrinkA": 0,
+                    "shrinkB": 0,
+                    "mutation_scale": 4,
+                }
                 ax.annotate("", (s + 0.32 * action, row), (s - 0.32 * action, row), arrowprops=look)
             else:
                 ax.plot(s, row, marker="o", markersize=2, color=ink)
-        ax.set_xticks(states["state"], [f"{r:g}".replace("-", "\u2212") for r in states["reward"]], fontsize=style.small - 0.5)
+        ax.set_xticks(
+            states["state"], [f"{r:g}".replace("-", "\u2212") for r in states["reward"]], fontsize=style.small - 0.5
+        )
         ax.set_yticks(range(len(betas)), [f"{b:g}" for b in betas])
         ax.tick_params(length=0, axis="x")
         for side in ("top", "right", "left", "bottom"):

@@ -72,7 +72,9 @@ def draw(table: Table, style: Style) -> Figure:
                 for n, q in enumerate(each(part.columns["q"])):
                     c = part.where(q=q, action=0).columns
                     look = style.line(n, marker=False) | {"linewidth": 0.9}
-                    ax.plot(c["k"], c["support"] + 0.07 * (n - 2.5), drawstyle="steps-mid", **look, label=rf"$q = {q:g}$")
+                    ax.plot(
+                        c["k"], c["support"] + 0.07 * (n - 2.5), drawstyle="steps-mid", **look, label=rf"$q = {q:g}$"
+                    )
                 continue
             for a, value in enumerate(values):
                 c = part.where(k=k, action=a).columns
