@@ -13,7 +13,7 @@ tau τ upsilon υ phi φ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Thet
 infty ∞ star * ast * cdot · times × pm ± mp ∓ le ≤ leq ≤ ge ≥ geq ≥ ne ≠ neq ≠ ll ≪ gg ≫ approx ≈ sim ~ equiv ≡ propto ∝ to →
 mapsto ↦ in ∈ subset ⊂ cup ∪ cap ∩ sum Σ prod Π int ∫ nabla ∇ partial ∂ langle ⟨ rangle ⟩ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ mid |
 vert | Vert ‖ | ‖ ldots ... dots ... cdots ··· colon : circ ∘ top ⊤ prime ′ max max min min sup sup inf inf log log exp exp Pr Pr
-argmax argmax { { } } % % & & _ _ # #
+argmax argmax { ⦃ } ⦄ % % & & _ _ # #
 """
 SYMBOLS = dict(zip(_TABLE.split()[::2], _TABLE.split()[1::2], strict=True))
 _SILENT = (
@@ -50,6 +50,8 @@ UNICODE = {
     "κ": r"$\kappa$",
     "×": r"$\times$",
 }
+_BRACES = str.maketrans({"{": "", "}": "", "⦃": "{", "⦄": "}"})
+"""Of TeX's own, which group, nothing is left; those that are meant waited as others."""
 _TOKEN = re.compile(r"\\(?:([A-Za-z]+)(?:\s+(?=[A-Za-z]))?|(.))")
 
 
@@ -90,9 +92,8 @@ def _said(formula: str) -> str:
     text = re.sub(r"\((\w+)\)/\((\w+)\)", r"\1/\2", text)
     text = re.sub(r"\\sqrt\s*\{([^{}]*)\}", r"√(\1)", text)
     for name, mark in ACCENTS.items():
-        text = re.sub(
-            rf"\\{name}\s*(?:\{{(\\?\w+)\}}|(\\[A-Za-z]+|[A-Za-z]))", lambda m, mark=mark: (m[1] or m[2]) + mark, text
-        )
+        marked = rf"\g<1>\g<2>{mark}"
+        text = re.sub(rf"\\{name}\s*(?:\{{(\\?\w+)\}}|(\\[A-Za-z]+|[A-Za-z]))", marked, text)
 
     def symbol(match: re.Match[str]) -> str:
         name = match[1] or match[2]
@@ -105,4 +106,4 @@ def _said(formula: str) -> str:
     text = _TOKEN.sub(symbol, text)
     text = re.sub(r"([_^])\{([^{}])\}", r"\1\2", text)
     text = re.sub(r"([_^])\{([^{}]*)\}", r"\1(\2)", text)
-    return re.sub(r"\s+", " ", text.replace("{", "").replace("}", "")).replace("^*", "*").replace("^' ", "'")
+    return re.sub(r"\s+", " ", text.translate(_BRACES)).replace("^*", "*").replace("^' ", "'")

@@ -11,9 +11,13 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from figures import discovery
+
+if TYPE_CHECKING:
+    from figures.making import Figure, Place
+    from figures.style import Style
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 3, 130
 OUT, STORE = Path("results") / "figures", Path(".proofs-check")
@@ -130,10 +134,9 @@ def _formats(given: Sequence[str] | None) -> list[str]:
     asked = list(dict.fromkeys(word for words in given or ["pdf"] for word in words.split(",")))
     for form in asked:
         if form not in FORMATS:
-            near = get_close_matches(form, FORMATS, 1, 0.5)
-            raise _Usage(
-                f"no format {form!r}{f': did you mean {near[0]}?' if near else '.'} There are {', '.join(FORMATS)}"
-            )
+            near = get_close_matches(form, FORMATS, 2, 0.5)
+            hint = f": did you mean {' or '.join(near)}?" if near else "."
+            raise _Usage(f"no format {form!r}{hint} There are {', '.join(FORMATS)}")
     try:
         if "pgf" in asked:
             texsystem()
@@ -142,7 +145,7 @@ def _formats(given: Sequence[str] | None) -> list[str]:
     return asked
 
 
-def _style(options: argparse.Namespace):  # type: ignore[no-untyped-def]
+def _style(options: argparse.Namespace) -> Style:
     from figures.fonts import require
     from figures.style import Style
 
@@ -163,7 +166,9 @@ def _writable(out: Path) -> None:
         raise _Usage(str(error)) from None
 
 
-def _make(figures, style, formats, place, options) -> int:  # type: ignore[no-untyped-def]
+def _make(
+    figures: Sequence[Figure], style: Style, formats: Sequence[str], place: Place, options: argparse.Namespace
+) -> int:
     from figures.making import estimate, make
 
     guesses = [estimate(f, place, fresh=options.fresh) for f in figures]

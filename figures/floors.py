@@ -59,7 +59,7 @@ def mark(ax: Axes, floor: float, text: str = "rounding") -> None:
 
     old = [a for a in (*ax.lines, *ax.patches, *ax.texts) if a.get_gid() == "floor"]
     if old:
-        floor = max(floor, *(float(a.get_ydata()[0]) for a in ax.lines if a.get_gid() == "floor"))
+        floor = max(floor, *(float(np.asarray(a.get_ydata())[0]) for a in ax.lines if a.get_gid() == "floor"))
     for artist in old:
         artist.remove()
     low = floor / BELOW

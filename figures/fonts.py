@@ -37,7 +37,7 @@ def used(fig: Figure) -> list[str]:
 
     found = set()
     for text in fig.findobj(Text):
-        if isinstance(text, Text) and text.get_visible() and text.get_text():
+        if isinstance(text, Text) and text.get_visible():  # that of ticks comes with the drawing
             family = text.get_fontfamily()
             file = require(family if isinstance(family, str) else family[0])
             found.add(font_manager.get_font(file).family_name)

@@ -67,7 +67,7 @@ def save(file: Path, tables: Tables, seconds: float) -> None:
     }
     arrays = {f"{i}/{name}": np.asarray(x) for i, t in enumerate(listed) for name, x in t.columns.items()}
     data = io.BytesIO()
-    np.savez(data, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]
+    np.savez(data, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
     put(file, data.getvalue())
     name, size, _, _ = file.name.rsplit(".", 3)
     for old in file.parent.glob(f"{name}.{size}.*.npz"):

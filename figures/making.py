@@ -28,7 +28,8 @@ Tell = Callable[[str], None]
 class Figure:
     """What there is to make: ``compute(**arguments)``, and how to draw and describe what it returns (None: a table only).
 
-    ``seconds``: a rough estimate; None where nobody said one. ``names`` of the tables of a tuple; ``again``: the command.
+    ``seconds``: a rough estimate; None where nobody said one. ``names`` of the tables of a tuple; ``again``: the command;
+    ``code``: what a kept table is a result of (None: of ``compute``), ``rests_on``: what decides it besides that and the arguments.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Figure:
     names: tuple[str, ...] = ()
     folder: str = ""
     again: str = ""
+    code: Callable[..., Any] | None = None
+    rests_on: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, entry: Entry, size: str) -> Figure:
@@ -101,11 +104,11 @@ def tables(figure: Figure, place: Place, *, fresh: bool = False, tell: Tell | No
 
 
 def _path(figure: Figure, place: Place) -> Path:
-    rests_on = dict(figure.arguments)
+    rests_on = figure.arguments | {"rests_on": figure.rests_on}
     if "store" in inspect.signature(figure.compute).parameters:
         file = place.store / "results.sqlite"
         rests_on["store"] = (file.stat().st_size, file.stat().st_mtime_ns) if file.is_file() else None
-    return keeping.path(place.kept, figure.name, figure.size, figure.compute, rests_on)
+    return keeping.path(place.kept, figure.name, figure.size, figure.code or figure.compute, rests_on)
 
 
 def write_tables(figure: Figure, made: Tables, folder: Path, tell: Tell | None = None) -> list[Path]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CellType, FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class Runs:
     """
 
     name: str
-    run: FunctionType
+    run: Callable[[int], dict[str, np.ndarray]]
     trial: Callable[[], float] | None = None
     seeds: tuple[int, ...] | None = None
 
@@ -103,7 +104,7 @@ def _file(folder: Path, key: str, seed: int) -> Path:
 
 def _key(one: Runs) -> str:
     """Of what a run does, and of the models and functions that it closes over; numbers are in its name."""
-    run = one.run
+    run: Any = one.run
     closed = [cell.cell_contents for cell in run.__closure__ or ()]
     bare = FunctionType(run.__code__, run.__globals__, run.__name__, None, tuple(CellType(None) for _ in closed))
     code = digests.code_digest(bare, *(x for x in closed if hasattr(x, "content_hash") or callable(x)))
@@ -114,7 +115,7 @@ def _save(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """All at once: whoever looks finds the whole file, or none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     data = io.BytesIO()
-    np.savez(data, **dict(arrays))
+    np.savez(data, **dict(arrays))  # type: ignore[arg-type]
     handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
     with os.fdopen(handle, "wb") as out:
         out.write(data.getbuffer())

@@ -53,7 +53,7 @@ def as_bytes(fig: Figure, form: str, style: Style, *, title: str = "") -> bytes:
 
     fonts = ", ".join(used(fig))
     data = io.BytesIO()
-    pgf = {"pgf.texsystem": texsystem(), "pgf.rcfonts": False} if form == "pgf" else {}
+    pgf: dict[Any, Any] = {"pgf.texsystem": texsystem(), "pgf.rcfonts": False} if form == "pgf" else {}
     with style.context(), rc_context(pgf), warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing")
         warnings.filterwarnings("error", message="Font .* does not have a glyph")
@@ -81,18 +81,19 @@ def faults(fig: Figure) -> list[str]:
 
     Lines for people; none where all is well.
     """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
     fig.draw_without_rendering()
-    renderer = fig.canvas.get_renderer()  # type: ignore[attr-defined]
-    found = []
+    renderer = FigureCanvasAgg(fig).get_renderer()
+    found, hidden = [], _hidden(fig)
     width, height = fig.bbox.width, fig.bbox.height
     slack = fig.dpi / 72  # a point
     for text in fig.findobj(Text):
-        if not (isinstance(text, Text) and _shown(text)):
+        if not (isinstance(text, Text) and _shown(text, hidden)):
             continue
-        if text.get_fontsize() < SMALLEST:
-            found.append(f"{text.get_text()!r} is set in {text.get_fontsize():.1f} points")
+        if (size := float(text.get_fontsize())) < SMALLEST:
+            found.append(f"{text.get_text()!r} is set in {size:.1f} points")
         box = text.get_window_extent(renderer)
         beyond = max(-box.x0, -box.y0, box.x1 - width, box.y1 - height)
         if beyond > slack and box.width > 0:
@@ -102,34 +103,34 @@ def faults(fig: Figure) -> list[str]:
         if ax.axison and min(box.width, box.height) < LEAST * fig.dpi and not hasattr(ax, "_colorbar"):
             found.append(f"panel {i} is {box.width / fig.dpi:.2f} by {box.height / fig.dpi:.2f} inches")
         for axis, along in ((ax.xaxis, 0), (ax.yaxis, 1)):
-            if overlap := _overlap([t for t in axis.get_ticklabels() if _shown(t)], renderer, along):
+            if overlap := _overlap([t for t in axis.get_ticklabels() if _shown(t, hidden)], renderer, along):
                 found.append(f"labels of panel {i} overlap on the axis {'xy'[along]}: {overlap}")
     return found
 
 
-def _shown(text: Any) -> bool:
-    """Whether it and all that it is part of can be seen."""
-    if not text.get_visible() or not text.get_text().strip():
-        return False
-    ax = text.axes
-    if ax is None or (ax.get_visible() and ax.axison):
-        return _within(text)
-    return bool(ax.get_visible() and text in ax.texts)
-
-
-def _within(text: Any) -> bool:
-    """Labels of ticks beyond the limits of their axis are not drawn."""
-    ax = text.axes
-    for axis, k in ((ax.xaxis, 0), (ax.yaxis, 1)) if ax is not None else ():
-        if any(text in (t.label1, t.label2) for t in (*axis.majorTicks, *axis.minorTicks)):
+def _hidden(fig: Figure) -> set[int]:
+    """Identities of texts that are there and not drawn: of ticks beyond the limits, and of axes that are off."""
+    found: set[int] = set()
+    for ax in fig.axes:
+        for axis in (ax.xaxis, ax.yaxis):
             low, high = sorted(axis.get_view_interval())
-            return bool(low <= text.get_position()[k] <= high)
-    return True
+            for tick in (*axis.majorTicks, *axis.minorTicks):
+                if not (ax.axison and ax.get_visible() and low <= tick.get_loc() <= high):
+                    found |= {id(tick.label1), id(tick.label2)}
+            if not ax.axison:
+                found |= {id(axis.label), id(axis.offsetText)}
+        if not ax.get_visible():
+            found |= {id(text) for text in (*ax.texts, ax.title)}
+    return found
+
+
+def _shown(text: Any, hidden: set[int]) -> bool:
+    return bool(text.get_visible() and text.get_text().strip() and id(text) not in hidden)
 
 
 def _overlap(labels: Sequence[Any], renderer: Any, along: int) -> str:
     boxes = [label.get_window_extent(renderer) for label in labels]
-    order = np.argsort([b.x0 if along == 0 else b.y0 for b in boxes], kind="stable")
+    order = np.argsort([b.x0 + b.x1 if along == 0 else b.y0 + b.y1 for b in boxes], kind="stable")
     for a, b in pairwise(order):
         if boxes[a].overlaps(boxes[b]) and labels[a].get_text() != labels[b].get_text():
             return f"{labels[a].get_text()!r} and {labels[b].get_text()!r}"

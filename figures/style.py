@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GOLDEN = (5.0**0.5 - 1.0) / 2.0
 
-PALETTE = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7")
+PALETTE = ("#0072B2", "#E69F00", "#000000", "#009E73", "#56B4E9", "#D55E00", "#CC79A7")
 """Okabe and Ito (2008) without yellow, which is lost on white; neighbours differ in lightness, too."""
 
 DASHES: tuple[Any, ...] = (
@@ -142,7 +142,9 @@ class Style:
 
         require(self.font)
         with matplotlib.rc_context():
-            defaults = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")}
+            defaults: dict[Any, Any] = {
+                k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")
+            }
             matplotlib.rcParams.update(defaults | self.settings())
             yield
 

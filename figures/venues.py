@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 POINT = 1 / 72.27
 """Inches in a point of TeX's."""
@@ -122,7 +123,7 @@ def _beamer() -> Venue:
     )
 
 
-def _tueplots():  # type: ignore[no-untyped-def]
+def _tueplots() -> tuple[Any, Any]:
     try:
         from tueplots import figsizes, fontsizes
     except ImportError:
