@@ -108,11 +108,16 @@ def caption(table: tuple[Table, Table]) -> str:
     """What the figure shows."""
     p = table[0].parameters
     return (
-        "How far from the best agents are, against episodes, and the slopes of the logarithms over the last 63 parts in 64. Trajectory entropy (nats): "
-        "the policy of each episode of UCBVI-Ent, which regularises by entropy at temperature 1; pooled entropy (nats): the mixture of all policies of "
-        "EntGame; both on a Garnet of six states and three actions with six steps, against certified optima. Reward (units of reward, temperature 0): the "
-        r"mixture of K policies of optimistic planning, planted arms, whose gap $\sqrt{MA/K}/4$ is the worst for each K. Dashed: powers with the exponents of "
-        rf"the theory, -1, -1/2 and -1/2. Lines: means over {p['seeds']} seeds; bands: simultaneous over all episodes of a curve, {percent(p['level'])} (sup-t); "
+        "How far from the best agents are, against episodes, and the slopes of the logarithms over the last 63 "
+        "parts in 64. Trajectory entropy (nats): "
+        "the policy of each episode of UCBVI-Ent, which regularises by entropy at temperature 1; pooled entropy "
+        "(nats): the mixture of all policies of "
+        "EntGame; both on a Garnet of six states and three actions with six steps, against certified optima. "
+        "Reward (units of reward, temperature 0): the "
+        r"mixture of K policies of optimistic planning, planted arms, whose gap $\sqrt{MA/K}/4$ is the worst for "
+        "each K. Dashed: powers with the exponents of "
+        f"the theory, -1, -1/2 and -1/2. Lines: means over {p['seeds']} seeds; bands: simultaneous over all "
+        f"episodes of a curve, {percent(p['level'])} (sup-t); "
         "one that reaches zero goes down to the edge. Gaps are numbers: no norm."
     )
 

@@ -146,9 +146,13 @@ def caption(table: Table) -> str:
     )
     return (
         r"The values $V^\pi$ of all policies of an MDP with two states and three actions, discount "
-        rf"{p['gamma']:g}, in units of reward (a point is a pair of values: no norm), and the ways from two policies (circles) to the optimum (star). Thin lines: values of "
-        "policies that mix two actions in one state and take one in the other. Policy iteration jumps between corners. Soft policy iteration, at the temperatures "
-        rf"$\tau$ = {taus} (entropy in nats), ends at the soft-optimal policy, whose plain value is drawn; dotted: those of all temperatures. "
-        rf"Natural policy gradient with softmax policies, $\pi_{{k+1}} \propto \pi_k \exp(\eta Q^{{\pi_k}})$, $\eta$ = {etas} (temperature 0), "
+        f"{p['gamma']:g}, in units of reward (a point is a pair of values: no norm), and the ways from two "
+        "policies (circles) to the optimum (star). Thin lines: values of "
+        "policies that mix two actions in one state and take one in the other. Policy iteration jumps between "
+        "corners. Soft policy iteration, at the temperatures "
+        rf"$\tau$ = {taus} (entropy in nats), ends at the soft-optimal policy, whose plain value is drawn; dotted: "
+        "those of all temperatures. "
+        rf"Natural policy gradient with softmax policies, $\pi_{{k+1}} \propto \pi_k \exp(\eta Q^{{\pi_k}})$, "
+        rf"$\eta$ = {etas} (temperature 0), "
         rf"{p['K']} steps. Nothing is drawn at random: no seeds, no band."
     )

@@ -145,8 +145,12 @@ def caption(table: Table) -> str:
     p = table.parameters
     names = ", ".join(each(table.columns["claim"]))
     return (
-        "How near instances come to the bounds of theorems: measured over bound, 1 where a bound is attained and above 1 where it would be refuted. Strokes: "
-        "random instances of each claim's own families, where its bound is positive; bar: their median; star and number at the right: the largest found by an "
-        rf"attack of {p['evaluations']} evaluations (seed {p['seed']}), settled exactly, and rounded down: $1 - 10^{{-k}}$ is at least that. Both sides have the "
-        f"norm that the theorem names, and no units; temperatures are drawn with the instances. No band. Claims, from above: {names}."
+        "How near instances come to the bounds of theorems: measured over bound, 1 where a bound is attained and "
+        "above 1 where it would be refuted. Strokes: "
+        "random instances of each claim's own families, where its bound is positive; bar: their median; star and "
+        "number at the right: the largest found by an "
+        f"attack of {p['evaluations']} evaluations (seed {p['seed']}), settled exactly, and rounded down: $1 - "
+        f"10^{{-k}}$ is at least that. Both sides have the "
+        "norm that the theorem names, and no units; temperatures are drawn with the instances. No band. Claims, "
+        f"from above: {names}."
     )

@@ -41,11 +41,13 @@ def compute(
     rounds: int = 5,
     tell: Tell | None = None,
 ) -> Table:
-    """Columns ``kind`` ("dense" or "sparse"), ``solver``, ``ours``, ``S``, ``seconds``: the median, ``least`` and ``largest`` of the
-    rounds. Wall time of one solve to an error of 1e-6, from the library's own model to its own answer.
+    """Columns ``kind`` ("dense" or "sparse"), ``solver``, ``ours``, ``S``, ``seconds``: the median, ``least`` and
+    ``largest`` of the rounds. Wall time of one solve to an error of 1e-6, from the library's own model to its own
+    answer.
 
-    ``results``: a folder with ``exponents.csv`` (ours against size) and ``results.json`` (peers, at the sizes of the workloads) of the
-    benchmarks; what is not there is timed here, or left out. Parameter ``where`` says which. These numbers differ from run to run.
+    ``results``: a folder with ``exponents.csv`` (ours against size) and ``results.json`` (peers, at the sizes of the
+    workloads) of the benchmarks; what is not there is timed here, or left out. Parameter ``where`` says which. These
+    numbers differ from run to run.
     """
     folder = Path(results)
     rows, where = _exponents(folder / "exponents.csv"), "benchmarks"
@@ -130,18 +132,26 @@ def draw(table: Table, style: Style) -> Figure:
 def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
-    ours = (
-        "medians, from the benchmarks' runs"
-        if p["where"] == "benchmarks"
-        else f"medians of {p['rounds']} solves after a first one, on a machine that may have done other work; bars: the least and the largest"
-    )
-    others = (
-        f"Points without lines: other libraries, at the sizes of the benchmarks' workloads, which have more actions or other seeds ({p['machine']}); bars: the least and the largest of their rounds."
-        if p["peers"]
-        else "No results of the benchmarks were there, so that the project's own solvers are shown alone (make bench measures its peers)."
-    )
+    if p["where"] == "benchmarks":
+        ours = "medians of the benchmarks' runs"
+    else:
+        ours = (
+            f"medians of {p['rounds']} solves after a first one, on a machine that may have done other work; bars: the "
+            "least and the largest"
+        )
+    if p["peers"]:
+        others = (
+            "Points without lines: other libraries, at the sizes of the benchmarks' workloads, which may have more actions "
+            f"and have other seeds ({p['machine']}); bars: the least and the largest of their rounds."
+        )
+    else:
+        others = (
+            "No results of the benchmarks were there, so that the project's own solvers are shown alone (make bench "
+            "measures its peers)."
+        )
     return (
-        r"Wall time of one solve to an error of $10^{-6}$ of the largest value (sup norm) against the number of states, certificate included; Garnets with "
-        rf"{ACTIONS} actions and discount {GAMMA:g}, dense or with five successors a pair, no entropy term (temperature 0). Lines: ours; {ours}. "
-        rf"{others} One model of each size (fixed seeds)."
+        r"Wall time of one solve to an error of $10^{-6}$ of the largest value (sup norm) against the number of states, "
+        f"certificate included; Garnets with {ACTIONS} actions and discount {GAMMA:g}, dense or with five successors a "
+        f"pair, no entropy term (temperature 0). Lines: ours; {ours}. {others} One model of each size (fixed seeds), no "
+        "band."
     )

@@ -21,9 +21,10 @@ QUICK: dict[str, Any] = {}
 
 
 def compute(*, sizes: Sequence[int] = SIZES, most: int = 10_000, points: int = 49) -> Table:
-    r"""Columns ``outcomes`` L, ``n``, ``divergence`` :math:`KL(\pi_n \| p)` in nats for the uniform law p of L outcomes with distinct
-    rewards, ``estimate`` :math:`E_{\pi_n} \hat D(p(y))`, ``bound`` :math:`\log n - (n-1)/n`, ``gap`` = bound - divergence, and what
-    theory has for it: ``least`` :math:`\log(n/L) - (n-1)/n` and ``largest`` :math:`2n(n-1)\sum p^2`.
+    r"""Columns ``outcomes`` L, ``n``, ``divergence`` :math:`KL(\pi_n \| p)` in nats for the uniform law p of L
+    outcomes with distinct rewards, ``estimate`` :math:`E_{\pi_n} \hat D(p(y))`, ``bound`` :math:`\log n - (n-1)/n`,
+    ``gap`` = bound - divergence, and what theory has for it: ``least`` :math:`\log(n/L) - (n-1)/n` and ``largest``
+    :math:`2n(n-1)\sum p^2`.
 
     Exact up to rounding; nothing is drawn. ``n`` in geometric progression from 2 to ``most``. O(L) each.
     """
@@ -85,8 +86,10 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     sizes = listed(each(table.columns["outcomes"]))
     return (
-        r"Best of n draws from the uniform law p on L outcomes with distinct rewards. Left: $KL(\pi_n \| p)$ in nats and the bound "
-        rf"$\log n - (n-1)/n$, the same for all laws; the divergence stops at $\log L$. Right: bound less divergence; dashed, above each in its colour: at most "
+        r"Best of n draws from the uniform law p on L outcomes with distinct rewards. Left: $KL(\pi_n \| p)$ in "
+        "nats and the bound "
+        r"$\log n - (n-1)/n$, the same for all laws; the divergence stops at $\log L$. Right: bound less "
+        "divergence; dashed, above each in its colour: at most "
         r"$2n(n-1) \sum p^2$; solid grey, below: at least $\log(n/L) - (n-1)/n$, where that is positive. L = "
         rf"{sizes}. Exact up to rounding: no temperature, no seeds, no band, no norm."
     )
