@@ -42,7 +42,7 @@ MAIN = {
     "average_reward.C3": "reduction to discounts",
     "fast_entropy.C2": "trajectory below visitation",
     "fast_entropy.C7": "fast-rate lemma",
-    "fast_entropy.C7b": "the same, optimistic",
+    "fast_entropy.C7b": "fast-rate lemma, optimistic",
     "best_of_n.C7": "best-of-n estimator",
 }
 """Claims by what they say."""
