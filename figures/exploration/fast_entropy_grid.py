@@ -35,6 +35,7 @@ AGENTS = (
     "RF-UCRL",
 )
 QUICK: dict[str, Any] = {"transitions": 60_000, "seeds": 2}
+SECONDS = {"quick": 120.0}
 
 
 def compute(
@@ -75,8 +76,12 @@ def caption(table: tuple[Table, Table]) -> str:
     """What the figure shows."""
     p = table[0].parameters
     return (
-        rf"Visits of the cells of a grid of {SIDE} x {SIDE} in {p['transitions']} transitions, episodes of {p['H']} steps from the middle; a move slips with "
-        r"probability 1/20, half of it to each side. Behind each name: the entropy of the visits of states as a share of $\log S$. Colours are "
-        "logarithmic and the same everywhere; hatched: visited by no seed. Random, the oracles and MaxEnt know the model; bonuses are those of the theorems, "
-        rf"times one, or none. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. Means over {p['seeds']} seeds, no band."
+        f"Visits of the cells of a grid of {SIDE} x {SIDE} in {p['transitions']} transitions, episodes of "
+        f"{p['H']} steps from the middle; a move slips with "
+        "probability 1/20, half of it to each side. Behind each name: the entropy of the visits of states as a "
+        r"share of $\log S$. Colours are "
+        "logarithmic and the same everywhere; hatched: visited by no seed. Random, the oracles and MaxEnt know the "
+        "model; bonuses are those of the theorems, "
+        "times one, or none. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. Means over "
+        f"{p['seeds']} seeds, no band."
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from figures.bands import simultaneous_band
 from figures.exploration.ucbvi_regret import lower_bound_gap, random_mdp
-from figures.panels import each, floored, outer, panels, percent
+from figures.panels import decimals, each, floored, outer, panels, percent
 from figures.pieces import Runs, Tell, results
 from figures.table import Table
 from tabular import FiniteHorizonMDP
@@ -82,7 +82,7 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
     """A panel for each problem, with the slopes measured."""
     gaps, slopes = table
     problems = each(gaps.columns["problem"])
-    fig, axes = panels(style, len(problems), 1.0)
+    fig, axes = panels(style, len(problems), 1.0, least=1.7)
     for ax, problem in zip(axes, problems, strict=True):
         part = gaps.where(problem=problem)
         for i, scale in enumerate(each(part.columns["scale"])):
@@ -96,6 +96,8 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
             ax.plot(c["episode"][late], c["guide"][late], color="#666666", linewidth=0.7, linestyle=(0, (4, 2)))
         floored(ax, part.columns["mean"], float(part.columns["floor"].max()))
         ax.set_xscale("log")
+        if part.columns["mean"].max() < 30 * part.columns["mean"].min():
+            decimals(ax.yaxis)
         ax.set_title(NAMES[problem])
         ax.legend(loc="lower left", handlelength=1.8)
     outer(axes, x="episode", y="gap")
@@ -106,11 +108,16 @@ def caption(table: tuple[Table, Table]) -> str:
     """What the figure shows."""
     p = table[0].parameters
     return (
-        "How far from the best agents are, against episodes, and the slopes of the logarithms over the last 63 parts in 64. Trajectory entropy (nats): "
-        "the policy of each episode of UCBVI-Ent, which regularises by entropy at temperature 1; pooled entropy (nats): the mixture of all policies of "
-        "EntGame; both on a Garnet of six states and three actions with six steps, against certified optima. Reward (units of reward, temperature 0): the "
-        r"mixture of K policies of optimistic planning, planted arms, whose gap $\sqrt{MA/K}/4$ is the worst for each K. Dashed: powers with the exponents of "
-        rf"the theory, -1, -1/2 and -1/2. Lines: means over {p['seeds']} seeds; bands: simultaneous over all episodes of a curve, {percent(p['level'])} (sup-t); "
+        "How far from the best agents are, against episodes, and the slopes of the logarithms over the last 63 "
+        "parts in 64. Trajectory entropy (nats): "
+        "the policy of each episode of UCBVI-Ent, which regularises by entropy at temperature 1; pooled entropy "
+        "(nats): the mixture of all policies of "
+        "EntGame; both on a Garnet of six states and three actions with six steps, against certified optima. "
+        "Reward (units of reward, temperature 0): the "
+        r"mixture of K policies of optimistic planning, planted arms, whose gap $\sqrt{MA/K}/4$ is the worst for "
+        "each K. Dashed: powers with the exponents of "
+        f"the theory, -1, -1/2 and -1/2. Lines: means over {p['seeds']} seeds; bands: simultaneous over all "
+        f"episodes of a curve, {percent(p['level'])} (sup-t); "
         "one that reaches zero goes down to the edge. Gaps are numbers: no norm."
     )
 

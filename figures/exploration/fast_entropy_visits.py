@@ -144,7 +144,7 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
     counted, spread = table
     narrow = style.width < 4
     agents = each(counted.columns["agent"])
-    fig, axes = style.figure(3 if narrow else 1, 1 if narrow else 3, 0.75 if narrow else 1.1, squeeze=False)
+    fig, axes = style.figure(3 if narrow else 1, 1 if narrow else 3, 0.6 if narrow else 1.1, squeeze=False)
     known, learnt, even = axes.ravel()
     for ax, group, title in (
         (known, [a for a in agents if a in LEFT], "known model"),
@@ -188,11 +188,16 @@ def caption(table: tuple[Table, Table]) -> str:
     """What the figure shows."""
     p = table[0].parameters
     return (
-        rf"Visits of the states of the double chain of {LENGTH} states in {p['transitions']} transitions, episodes of {p['H']} steps from the middle, a "
-        "move going the other way with probability 1/10. Left: agents that know the model; middle: agents that learn it, with the bonuses of their "
-        r"theorems, times one, or none. Right: entropy of the visits of pairs, as a share of $\log SA$; dashed: the largest pooled entropy that any policy "
-        "can have, certified. Hollow, at the foot: states that no seed visited. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. "
-        rf"Means over {p['seeds']} seeds; bands: simultaneous over all states of an agent, {percent(p['level'])} (sup-t), cut off at zero; bars: Student's "
+        f"Visits of the states of the double chain of {LENGTH} states in {p['transitions']} transitions, episodes "
+        f"of {p['H']} steps from the middle, a "
+        "move going the other way with probability 1/10. Left: agents that know the model; middle: agents that "
+        "learn it, with the bonuses of their "
+        r"theorems, times one, or none. Right: entropy of the visits of pairs, as a share of $\log SA$; dashed: "
+        "the largest pooled entropy that any policy "
+        "can have, certified. Looks of agents are the same in all panels; hollow, at the foot: states that no seed "
+        "visited. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. "
+        f"Means over {p['seeds']} seeds; bands: simultaneous over all states of an agent, {percent(p['level'])} "
+        "(sup-t), cut off at zero; bars: Student's "
         "interval of each agent by itself."
     )
 

@@ -84,9 +84,13 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        rf"Total regret after {p['T']} steps, in units of reward. Left: of episodes of {p['H']} steps, by exact values; right: of one stream, against "
-        r"T times the optimal gain, by the rewards that came, so that it may be negative: another unit, not to be compared. Mean rewards are unknown; "
-        rf"posterior sampling has a normal-gamma prior, UCRL2 the confidence $\delta$ = {p['delta']:g}. RiverSwim has 6 states, the Garnet 10 and 5 actions. "
-        rf"No norm, no entropy term (temperature 0). Points: means over {p['seeds']} seeds; bars: Student's interval, {percent(p['level'])}, of each point "
+        f"Total regret after {p['T']} steps, in units of reward. Left: of episodes of {p['H']} steps, by exact "
+        "values; right: of one stream, against "
+        "T times the optimal gain, by the rewards that came, so that it may be negative: another unit, not to be "
+        "compared. Mean rewards are unknown; "
+        rf"posterior sampling has a normal-gamma prior, UCRL2 the confidence $\delta$ = {p['delta']:g}. RiverSwim "
+        "has 6 states, the Garnet 10 and 5 actions. "
+        f"No norm, no entropy term (temperature 0). Points: means over {p['seeds']} seeds; bars: Student's "
+        f"interval, {percent(p['level'])}, of each point "
         "by itself."
     )

@@ -92,10 +92,14 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        r"Regret after K episodes over $H\sqrt{MAK}$ (no units), where one arm of each state is better by $\sqrt{MA/K}/4$: a model of its own for each K, "
-        rf"M = {p['M']}, A = {p['A']}, H = {p['H']}. Whoever has the minimax rate does not rise; hatched: where the mean of no learner over planted arms can "
-        "be. Scaled bonuses are guaranteed by no theorem. No norm, no entropy term (temperature 0). Lines: means over "
-        rf"{p['seeds']} seeds, of the arms and of the learner; bands: simultaneous over all K of a curve, {percent(p['level'])} (sup-t)."
+        r"Regret after K episodes over $H\sqrt{MAK}$ (no units), where one arm of each state is better by "
+        r"$\sqrt{MA/K}/4$: a model of its own for each K, "
+        f"M = {p['M']}, A = {p['A']}, H = {p['H']}. Whoever has the minimax rate does not rise; hatched: where "
+        "the mean of no learner over planted arms can "
+        "be. Scaled bonuses are guaranteed by no theorem. No norm, no entropy term (temperature 0). Lines: means "
+        "over "
+        f"{p['seeds']} seeds, of the arms and of the learner; bands: simultaneous over all K of a curve, "
+        f"{percent(p['level'])} (sup-t)."
     )
 
 

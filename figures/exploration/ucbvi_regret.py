@@ -199,17 +199,23 @@ def caption(table: Table) -> str:
     p = table.parameters
     first = bounds(table).columns["first"]
     printed = (
-        f" At {p['K']} episodes all printed bounds are above H K, which is all that can be lost; the first to fall below it does so after "
+        f" At {p['K']} episodes all printed bounds are above H K, which is all that can be lost; the first to fall "
+        "below it does so after "
         f"{first.min():.0e} episodes."
         if len(first)
         else ""
     )
     return (
-        r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward against episodes, by exact values of the policies played. Upper row (left "
-        "column where there are two): bonuses with the constants of a theorem, printed or derived here; lower row: smaller constants, for which "
-        rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft optimistic: regret of reward plus a "
-        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Bar at the last episode: what "
-        rf"every learner loses at least over planted arms, on average.{printed} Lines: means over {p['seeds']} seeds; bands: simultaneous over all "
+        r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward against episodes, by exact values of the "
+        "policies played. Upper row (left "
+        "column where there are two): bonuses with the constants of a theorem, printed or derived here; lower row: "
+        "smaller constants, for which "
+        rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft "
+        "optimistic: regret of reward plus a "
+        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Bar at "
+        "the last episode: what "
+        f"every learner loses at least over planted arms, on average.{printed} Lines: means over {p['seeds']} "
+        "seeds; bands: simultaneous over all "
         rf"recorded episodes of a curve, {percent(p['level'])} (sup-t)."
     )
 

@@ -100,7 +100,7 @@ def compute(
 def draw(table: Table, style: Style) -> Figure:
     """A panel for each model."""
     models = each(table.columns["model"])
-    fig, axes = panels(style, len(models), 0.95, least=1.3)
+    fig, axes = panels(style, len(models), 0.55, least=1.6)
     for ax, model in zip(axes, models, strict=True):
         for i, w in enumerate(WIDTHS):
             c = table.where(model=model, width=w.width, scale=w.scale).columns
@@ -126,11 +126,15 @@ def caption(table: Table) -> str:
         else "many times"
     )
     return (
-        r"Regret of UCRL2 for the average reward, $\sum_t (\rho^* - \rho^{\pi_t})$ by the exact gains of the policies played (units of reward; gains "
-        rf"are numbers, so that no norm is involved), against steps. Confidence $\delta$ = {p['delta']:g}. Jaksch: the widths of the theorem; "
+        r"Regret of UCRL2 for the average reward, $\sum_t (\rho^* - \rho^{\pi_t})$ by the exact gains of the "
+        "policies played (units of reward; gains "
+        rf"are numbers, so that no norm is involved), against steps. Confidence $\delta$ = {p['delta']:g}. Jaksch: "
+        "the widths of the theorem; "
         "scaled by a tenth, L1 and KL: no guarantee is claimed. "
-        rf"The theorem's bound with its recalled constant is {times} the regret measured after {p['T']} steps, and above one a step, which is all that can be lost. No entropy term "
-        rf"(temperature 0). Lines: means over {p['seeds']} seeds; bands: simultaneous over all recorded steps of a curve, "
+        f"The theorem's bound with its recalled constant is {times} the regret measured after {p['T']} steps, and "
+        "above one a step, which is all that can be lost. No entropy term "
+        f"(temperature 0). Lines: means over {p['seeds']} seeds; bands: simultaneous over all recorded steps of a "
+        "curve, "
         rf"{percent(p['level'])} (sup-t)."
     )
 

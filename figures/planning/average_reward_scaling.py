@@ -105,10 +105,14 @@ def caption(table: tuple[Table, Table]) -> str:
     """What the figure shows."""
     p, q = (t.parameters for t in table)
     return (
-        r"Planning for the average reward from n samples of each pair, on the hard chain with minorisation time t. Left: mean loss of average "
-        r"reward (units of reward, of which a step pays 0 or 1; no norm: the gain is the same in all states) against n, at gaps "
-        rf"$\sqrt{{t/n}}$ of the actions. Lines: exact; points: {p['runs']} runs of the algorithm, seeds from {p['seed']} on; bars: one standard "
-        rf"error either way (pointwise). Right: least n found for the optimal policy with probability {1 - q['delta']:g} at the gap "
+        "Planning for the average reward from n samples of each pair, on the hard chain with minorisation time t. "
+        "Left: mean loss of average "
+        "reward (units of reward, of which a step pays 0 or 1; no norm: the gain is the same in all states) "
+        "against n, at gaps "
+        rf"$\sqrt{{t/n}}$ of the actions. Lines: exact; points: {p['runs']} runs of the algorithm, seeds from "
+        f"{p['seed']} on; bars: one standard "
+        "error either way (pointwise). Right: least n found for the optimal policy with probability "
+        f"{1 - q['delta']:g} at the gap "
         rf"{q['gap']:g}, exactly; dashed: proportional to t. No entropy term (temperature 0)."
     )
 

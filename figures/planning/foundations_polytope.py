@@ -7,6 +7,7 @@ of all policies of a finite MDP are a polytope, perhaps not convex; those of pol
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,55 +22,47 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "The polytope of value functions, and three ways through it"
-STARTS = ((0.1, 0.9), (0.95, 0.15))
-"""Probabilities of the first action in either state."""
+STARTS = (((0.94, 0.03, 0.03), (0.94, 0.03, 0.03)), ((0.03, 0.94, 0.03), (0.1, 0.8, 0.1)))
+"""Policies, state by state."""
 QUICK: dict[str, Any] = {}
 
 
 def two_states() -> MDP:
-    """Two states, two actions, discount 9/10."""
-    P = np.array([[[0.7, 0.3], [0.99, 0.01]], [[0.2, 0.8], [0.99, 0.01]]])
-    return MDP(P, np.array([[-0.45, -0.1], [0.5, 0.5]]), 0.9)
+    """Two states, three actions, discount 9/10."""
+    stays = np.array([[0.6, 0.1, 0.95], [0.15, 0.05, 0.95]])  # probabilities of state 0
+    return MDP(np.stack([stays, 1.0 - stays], axis=-1), np.array([[-0.4, 0.5, 1.0], [0.6, -0.4, 0.2]]), 0.9)
 
 
 def compute(
     *,
-    starts: Sequence[tuple[float, float]] = STARTS,
+    starts: Sequence[Sequence[Sequence[float]]] = STARTS,
     taus: Sequence[float] = (0.05, 0.5),
     etas: Sequence[float] = (0.5, 4.0),
     K: int = 200,
-    lines: int = 9,
 ) -> Table:
     r"""Columns ``kind``, ``parameter``, ``start``, ``k``, ``V0`` and ``V1``: values of the two states, in units of reward.
 
-    ``edge``: the values of policies whose choice in one state is certain, as a closed polygon; ``line``: ends of the
-    segments on which one probability is fixed (``parameter``; ``start`` is its state). ``policy iteration``; ``soft
+    ``cell``: corners of the values of the policies that use two actions in each state; their union is the polytope, since values of
+    policies that agree in all states but one lie on a segment whose ends take one action there. ``policy iteration``; ``soft
     policy iteration`` at the temperatures ``taus``, of whose policies the plain values are given; ``optima``: plain values of the
     soft-optimal policies for rising temperatures; ``natural policy gradient`` with softmax policies,
     :math:`\pi_{k+1} \propto \pi_k e^{\eta Q^{\pi_k}}`, for the steps ``etas``. Each start is a policy; nothing is drawn.
     """
     mdp, rows = two_states(), []
-    corners = [(1.0, 1.0), (0.0, 1.0), (0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]
-    rows += [("edge", np.nan, 0, k, *_value(mdp, _policy(c))) for k, c in enumerate(corners)]
-    for x in np.linspace(0.0, 1.0, lines):
-        for s in range(2):
-            ends = [(x, y) if s == 0 else (y, x) for y in (0.0, 1.0)]
-            rows += [("line", x, s, k, *_value(mdp, _policy(end))) for k, end in enumerate(ends)]
-    for i, start in enumerate(starts):
-        rows += [("policy iteration", np.nan, i, k, *v) for k, v in enumerate(_hard(mdp, _policy(start), K))]
+    pairs = list(combinations(range(mdp.A), 2))
+    for i, ((a, b), (c, d)) in enumerate(product(pairs, pairs)):
+        corners = [(a, c), (b, c), (b, d), (a, d), (a, c)]
+        rows += [("cell", np.nan, i, k, *_value(mdp, np.array(actions))) for k, actions in enumerate(corners)]
+    for i, start in enumerate(np.asarray(starts, dtype=np.float64)):
+        rows += [("policy iteration", np.nan, i, k, *v) for k, v in enumerate(_hard(mdp, start, K))]
         for tau in taus:
-            rows += [("soft policy iteration", tau, i, k, *v) for k, v in enumerate(_soft(mdp, _policy(start), tau, K))]
+            rows += [("soft policy iteration", tau, i, k, *v) for k, v in enumerate(_soft(mdp, start, tau, K))]
         for eta in etas:
-            path = _natural(mdp, _policy(start), eta, K)
+            path = _natural(mdp, start, eta, K)
             rows += [("natural policy gradient", eta, i, k, *v) for k, v in enumerate(path)]
     for k, tau in enumerate(np.geomspace(0.01, 100.0, 61)):
         rows.append(("optima", tau, 0, k, *_value(mdp, solve(mdp, regularizer=Shannon(tau)).pi)))
     return Table.of_rows(("kind", "parameter", "start", "k", "V0", "V1"), rows, gamma=mdp.gamma, K=K)
-
-
-def _policy(first: tuple[float, float]) -> np.ndarray:
-    p = np.array(first)
-    return np.stack([p, 1.0 - p], axis=1)
 
 
 def _value(mdp: MDP, pi: np.ndarray) -> tuple[float, float]:
@@ -109,11 +102,12 @@ def draw(table: Table, style: Style) -> Figure:
     """A panel for each iteration; the same polytope in all."""
     kinds = {"policy iteration": "", "soft policy iteration": r"\tau", "natural policy gradient": r"\eta"}
     fig, axes = panels(style, len(kinds), 1.05, sharex=True, sharey=True)
-    edge, lines, optima = (table.where(kind=kind).columns for kind in ("edge", "line", "optima"))
+    cells, optima = table.where(kind="cell"), table.where(kind="optima").columns
     for ax, (kind, letter) in zip(axes, kinds.items(), strict=True):
-        ax.fill(edge["V0"], edge["V1"], facecolor="#EEEEEE", edgecolor="#666666", linewidth=0.7, zorder=0)
-        for k in range(0, len(lines["k"]), 2):
-            ax.plot(lines["V0"][k : k + 2], lines["V1"][k : k + 2], color="white", linewidth=0.6, zorder=0.5)
+        for i in each(cells.columns["start"]):
+            c = cells.where(start=i).columns
+            ax.fill(c["V0"], c["V1"], facecolor="#E4E4E4", edgecolor="none", zorder=0)
+            ax.plot(c["V0"], c["V1"], color="#AAAAAA", linewidth=0.4, zorder=0.5)
         if kind == "soft policy iteration":
             ax.plot(
                 optima["V0"],
@@ -151,10 +145,14 @@ def caption(table: Table) -> str:
         for k in ("soft policy iteration", "natural policy gradient")
     )
     return (
-        r"The values $V^\pi$ of all policies of an MDP with two states and two actions, discount "
-        rf"{p['gamma']:g}, in units of reward (a point is a pair of values: no norm), and the ways from two policies (circles) to the optimum (star). White lines: one "
-        "probability is fixed. Policy iteration jumps between corners. Soft policy iteration, at the temperatures "
-        rf"$\tau$ = {taus} (entropy in nats), ends at the soft-optimal policy, whose plain value is drawn; dotted: those of all temperatures. "
-        rf"Natural policy gradient with softmax policies, $\pi_{{k+1}} \propto \pi_k \exp(\eta Q^{{\pi_k}})$, $\eta$ = {etas} (temperature 0), "
+        r"The values $V^\pi$ of all policies of an MDP with two states and three actions, discount "
+        f"{p['gamma']:g}, in units of reward (a point is a pair of values: no norm), and the ways from two "
+        "policies (circles) to the optimum (star). Thin lines: values of "
+        "policies that mix two actions in one state and take one in the other. Policy iteration jumps between "
+        "corners. Soft policy iteration, at the temperatures "
+        rf"$\tau$ = {taus} (entropy in nats), ends at the soft-optimal policy, whose plain value is drawn; dotted: "
+        "those of all temperatures. "
+        rf"Natural policy gradient with softmax policies, $\pi_{{k+1}} \propto \pi_k \exp(\eta Q^{{\pi_k}})$, "
+        rf"$\eta$ = {etas} (temperature 0), "
         rf"{p['K']} steps. Nothing is drawn at random: no seeds, no band."
     )

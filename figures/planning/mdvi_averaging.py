@@ -25,8 +25,9 @@ QUICK: dict[str, Any] = {"lengths": (2, 4, 8, 16, 32), "runs": 500}
 def compute(
     *, H: float = 8.0, c: float = 0.375, M: int = 1, lengths: Sequence[int] = LENGTHS, runs: int = 2000
 ) -> Table:
-    """Columns ``one_minus_alpha``, ``exact`` and ``sampled`` root mean squares in units of reward, ``error``: the standard error of
-    the sampled mean square, carried over to its root. ``guide``: the square root of ``one_minus_alpha``, through the last ``exact``.
+    """Columns ``one_minus_alpha``, ``exact`` and ``sampled`` root mean squares in units of reward, ``error``: the
+    standard error of the sampled mean square, carried over to its root. ``guide``: the square root of
+    ``one_minus_alpha``, through the last ``exact``.
     """
     ops, rng, rows = NumpyOps(), np.random.default_rng(np.random.SeedSequence(75)), []
     for n in lengths:
@@ -69,10 +70,13 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        r"What averaging leaves of sampling errors: root mean square of $(1-\alpha) E_K$, $E_K = \sum_j \alpha^{K-j} \varepsilon_j$ (units of "
+        r"What averaging leaves of sampling errors: root mean square of $(1-\alpha) E_K$, $E_K = \sum_j "
+        r"\alpha^{K-j} \varepsilon_j$ (units of "
         r"reward), against $1 - \alpha$ at the state that is left of the lower-bound chain, "
-        rf"horizon H = {p['H']:g}, left with probability {p['c']:g}/H, {p['M']} draw{'s' if p['M'] > 1 else ''} an iteration. No entropy term (temperature 0). Line: exact, from "
-        rf"second moments. Points: {p['runs']} independent runs; bars: one standard error either way (pointwise). Dashed: the slope 1/2."
+        f"horizon H = {p['H']:g}, left with probability {p['c']:g}/H, {p['M']} draw{'s' if p['M'] > 1 else ''} an "
+        "iteration. No entropy term (temperature 0). Line: exact, from "
+        f"second moments. Points: {p['runs']} independent runs; bars: one standard error either way (pointwise). "
+        "Dashed: the slope 1/2."
     )
 
 

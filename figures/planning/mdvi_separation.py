@@ -78,12 +78,17 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        r"Loss $\|V^* - V^\pi\|_\infty$ (sup norm, units of reward) against samples. Left: of the last policy, on a linear axis, as it may "
+        r"Loss $\|V^* - V^\pi\|_\infty$ (sup norm, units of reward) against samples. Left: of the last policy, on "
+        "a linear axis, as it may "
         r"be zero. Right: of the non-stationary policy that plays the last one, then the one before, and so on. "
         rf"MDVI without entropy term (temperature 0, $\beta = \infty$) for $\alpha$ = "
-        rf"{listed(a for a in each(table.columns['alpha']) if a)}, and value iteration ($\alpha = 0$), one draw from each pair in each "
-        rf"iteration. Garnets with {p['S']} states, {p['A']} actions and discount {p['gamma']:g}; a seed is a model and its draws, the same "
-        rf"for all $\alpha$. Lines: means over {p['seeds']} seeds. Bands: simultaneous over all recorded iterations of a curve, "
-        rf"{percent(p['level'])} (sup-t); one that reaches zero goes down to the edge. No mean on the logarithmic axis is near "
+        rf"{listed(a for a in each(table.columns['alpha']) if a)}, and value iteration ($\alpha = 0$), one draw "
+        "from each pair in each "
+        f"iteration. Garnets with {p['S']} states, {p['A']} actions and discount {p['gamma']:g}; a seed is a "
+        "model and its draws, the same "
+        rf"for all $\alpha$. Lines: means over {p['seeds']} seeds. Bands: simultaneous over all recorded "
+        "iterations of a curve, "
+        f"{percent(p['level'])} (sup-t); one that reaches zero goes down to the edge. No mean on the logarithmic "
+        "axis is near "
         rf"{p['floor']:.0e}, the rounding of values of this size."
     )

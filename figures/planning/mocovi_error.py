@@ -62,10 +62,15 @@ def caption(table: Table) -> str:
     what = "the optimal value function" if p["control"] else "the value function of the optimal policy"
     lams = listed(each(table.columns["lam"]))
     return (
-        rf"Normalised error $\|V_k - V\|_1 / \|V\|_1$ (1-norm over the 36 states; no units) of {what} against exact queries of each "
-        "state-action pair, on the cliff walk with discount 0.9. The model is the true kernel mixed with the uniform law on its "
-        rf"successors, of share $\lambda$ = {lams}. MoCoVI(d) corrects the model by its last d value functions; model-based uses the model "
-        "alone and asks nothing. No entropy regularisation (temperature 0). Nothing is drawn at random: one run, no seeds, no band. "
-        rf"Hatched: below {p['floor']:.1e}, the error that solving the linear systems in floats may have; points at or below it, "
+        rf"Normalised error $\|V_k - V\|_1 / \|V\|_1$ (1-norm over the 36 states; no units) of {what} against "
+        "exact queries of each "
+        "state-action pair, on the cliff walk with discount 0.9. The model is the true kernel mixed with the "
+        "uniform law on its "
+        rf"successors, of share $\lambda$ = {lams}. MoCoVI(d) corrects the model by its last d value functions; "
+        "model-based uses the model "
+        "alone and asks nothing. No entropy regularisation (temperature 0). Nothing is drawn at random: one run, "
+        "no seeds, no band. "
+        f"Hatched: below {p['floor']:.1e}, the error that solving the linear systems in floats may have; points "
+        "at or below it, "
         "zeros included, stand on it, hollow."
     )

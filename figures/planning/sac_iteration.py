@@ -76,9 +76,14 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        r"Error $\|Q^*_\tau - Q_k\|_\infty$ (sup norm over pairs, units of reward) of soft policy iteration, whose tail is quadratic, and of "
-        rf"soft value iteration, at the temperatures $\tau$ = {listed(each(table.columns['tau']))} (entropy in nats, discounted), from the soft "
-        rf"values of the uniform policy. Garnets with {p['S']} states, {p['A']} actions, discount {p['gamma']:g}: one line for each of "
-        rf"{p['seeds']} seeds, no band. Markers: seed 0; bars: what the quadratic bound allows it, from its own error one iteration before. "
-        "Hatched: the certified error of the reference and of a linear system of this size in floats; what is at or below it stands on it."
+        r"Error $\|Q^*_\tau - Q_k\|_\infty$ (sup norm over pairs, units of reward) of soft policy iteration, whose "
+        "tail is quadratic, and of "
+        rf"soft value iteration, at the temperatures $\tau$ = {listed(each(table.columns['tau']))} (entropy in "
+        "nats, discounted), from the soft "
+        f"values of the uniform policy. Garnets with {p['S']} states, {p['A']} actions, discount {p['gamma']:g}: "
+        "one line for each of "
+        f"{p['seeds']} seeds, no band. Markers: seed 0; bars: what the quadratic bound allows it, from its own "
+        "error one iteration before. "
+        "Hatched: the certified error of the reference and of a linear system of this size in floats; what is at "
+        "or below it stands on it."
     )

@@ -86,9 +86,13 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
     return (
-        r"Entropy and return of soft-optimal policies. Left: against the temperature $\tau$ (units of reward, entropy in nats). Entropy is that "
-        r"of a step, averaged over discounted visits, as a share of $\log A$; return is that without the entropy bonus, from 0 for uniform "
+        r"Entropy and return of soft-optimal policies. Left: against the temperature $\tau$ (units of reward, "
+        "entropy in nats). Entropy is that "
+        r"of a step, averaged over discounted visits, as a share of $\log A$; return is that without the entropy "
+        "bonus, from 0 for uniform "
         "actions to 1 for the best policy. Right: the same two against each other. A bandit that pays "
-        rf"{', '.join(f'{r:g}' for r in REWARDS)}, and Garnets with {p['S']} states, {p['A']} actions, discount {p['gamma']:g} and a uniform "
-        rf"start: one line for each of {p['seeds']} seeds. Nothing else is drawn at random; no norm is involved, and there is no band."
+        f"{', '.join(f'{r:g}' for r in REWARDS)}, and Garnets with {p['S']} states, {p['A']} actions, discount "
+        f"{p['gamma']:g} and a uniform "
+        f"start: one line for each of {p['seeds']} seeds. Nothing else is drawn at random; no norm is involved, "
+        "and there is no band."
     )

@@ -25,8 +25,8 @@ QUICK: dict[str, Any] = {}
 
 def compute(*, slips: Sequence[float] = (0.01, 0.15), betas: Sequence[float] = BETAS) -> Table:
     """Columns ``slip``, ``beta`` (per unit of reward; 0 is neutral), ``state``, ``V`` and ``error_bound``, its
-    certified bound over all states, and ``reward``, in units of reward, ``action`` (-1 left, 0 stay, 1 right) and ``mean``, that of V
-    over the states.
+    certified bound over all states, and ``reward``, in units of reward, ``action`` (-1 left, 0 stay, 1 right) and
+    ``mean``, that of V over the states.
 
     The discount is the source's, 19/20. Nothing is drawn.
     """
@@ -88,9 +88,12 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     worst = float(table.columns["error_bound"].max())
     return (
-        r"Optimal policies and values of the entropic robust objective on the ring of 14 states, for rising aversion to risk $\beta$ (per unit "
+        "Optimal policies and values of the entropic robust objective on the ring of 14 states, for rising "
+        r"aversion to risk $\beta$ (per unit "
         rf"of reward; 0 is neutral), where a move goes one state too far to the left or right with probability p = "
-        rf"{listed(each(table.columns['slip']))} each. Columns: states, named by their rewards; arrows: left or right, dots: stay; colour: "
-        rf"$V$ in units of reward, discount {table.parameters['gamma']:g}, certified to {worst:.0e} in sup norm. The policy is not regularised "
+        f"{listed(each(table.columns['slip']))} each. Columns: states, named by their rewards; arrows: left or "
+        "right, dots: stay; colour: "
+        f"$V$ in units of reward, discount {table.parameters['gamma']:g}, certified to {worst:.0e} in sup norm. "
+        "The policy is not regularised "
         "(temperature 0). Nothing is drawn at random: no seeds, no band."
     )

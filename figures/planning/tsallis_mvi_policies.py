@@ -100,9 +100,13 @@ def caption(table: Table) -> str:
     p, last = table.parameters, int(table.columns["k"].max())
     return (
         rf"Policies of a bandit that pays {listed(each(table.columns['value']))}, against the Tsallis index q "
-        rf"({listed(each(table.columns['q']))}; 1 is Shannon and KL), after one step and after {last}, and the number of actions that have any "
-        rf"probability, step by step, all from uniform actions. Tsallis entropy: regularised by the entropy alone, so that every step gives the "
-        rf"same; Tsallis divergence: by the divergence from the policy before; MVI(q) with $\alpha$ = {p['alpha']:g}. Temperature $\tau$ = "
-        rf"{p['tau']:g} in all. Curves of supports, which are whole numbers, are moved apart a little. Nothing is drawn at random: no seeds, no "
+        f"({listed(each(table.columns['q']))}; 1 is Shannon and KL), after one step and after {last}, and the "
+        "number of actions that have any "
+        "probability, step by step, all from uniform actions. Tsallis entropy: regularised by the entropy alone, "
+        "so that every step gives the "
+        r"same; Tsallis divergence: by the divergence from the policy before; MVI(q) with $\alpha$ = "
+        rf"{p['alpha']:g}. Temperature $\tau$ = "
+        f"{p['tau']:g} in all. Curves of supports, which are whole numbers, are moved apart a little. Nothing is "
+        "drawn at random: no seeds, no "
         "norm, no band."
     )

@@ -21,9 +21,10 @@ QUICK: dict[str, Any] = {}
 
 
 def compute(*, sizes: Sequence[int] = SIZES, most: int = 10_000, points: int = 49) -> Table:
-    r"""Columns ``outcomes`` L, ``n``, ``divergence`` :math:`KL(\pi_n \| p)` in nats for the uniform law p of L outcomes with distinct
-    rewards, ``estimate`` :math:`E_{\pi_n} \hat D(p(y))`, ``bound`` :math:`\log n - (n-1)/n`, ``gap`` = bound - divergence, and what
-    theory has for it: ``least`` :math:`\log(n/L) - (n-1)/n` and ``largest`` :math:`2n(n-1)\sum p^2`.
+    r"""Columns ``outcomes`` L, ``n``, ``divergence`` :math:`KL(\pi_n \| p)` in nats for the uniform law p of L
+    outcomes with distinct rewards, ``estimate`` :math:`E_{\pi_n} \hat D(p(y))`, ``bound`` :math:`\log n - (n-1)/n`,
+    ``gap`` = bound - divergence, and what theory has for it: ``least`` :math:`\log(n/L) - (n-1)/n` and ``largest``
+    :math:`2n(n-1)\sum p^2`.
 
     Exact up to rounding; nothing is drawn. ``n`` in geometric progression from 2 to ``most``. O(L) each.
     """
@@ -68,7 +69,7 @@ def draw(table: Table, style: Style) -> Figure:
         axes[1].plot(c["n"], c["gap"], label=f"$L = {L}$", **look)
         said = c["least"] > 0
         axes[1].plot(c["n"][said], c["least"][said], color="#666666", linewidth=0.7, zorder=0)
-        axes[1].plot(c["n"], c["largest"], color="#666666", linewidth=0.7, linestyle=(0, (4, 2)), zorder=0)
+        axes[1].plot(c["n"], c["largest"], color=style.palette[i], linewidth=0.6, linestyle=(0, (4, 2)), zorder=0)
     axes[0].plot(c["n"], c["bound"], color="#666666", linewidth=1.6, label=r"$\log n - (n-1)/n$", zorder=0)
     axes[1].set_yscale("log")
     axes[1].set_ylim(table.columns["gap"].min() / 3, 3 * table.columns["bound"].max())
@@ -76,7 +77,7 @@ def draw(table: Table, style: Style) -> Figure:
         ax.set_xscale("log")
         ax.set_xlabel("$n$")
     axes[0].set_ylabel(r"$KL(\pi_n \,\|\, p)$ in nats")
-    axes[1].set_ylabel("bound less divergence")
+    axes[1].set_ylabel("bound less divergence" if style.width > 4 else "slack")
     legend(style, fig, axes)
     return fig
 
@@ -85,8 +86,10 @@ def caption(table: Table) -> str:
     """What the figure shows."""
     sizes = listed(each(table.columns["outcomes"]))
     return (
-        r"Best of n draws from the uniform law p on L outcomes with distinct rewards. Left: $KL(\pi_n \| p)$ in nats and the bound "
-        rf"$\log n - (n-1)/n$, the same for all laws; the divergence stops at $\log L$. Right: bound less divergence; dashed, above each: at most "
+        r"Best of n draws from the uniform law p on L outcomes with distinct rewards. Left: $KL(\pi_n \| p)$ in "
+        "nats and the bound "
+        r"$\log n - (n-1)/n$, the same for all laws; the divergence stops at $\log L$. Right: bound less "
+        "divergence; dashed, above each in its colour: at most "
         r"$2n(n-1) \sum p^2$; solid grey, below: at least $\log(n/L) - (n-1)/n$, where that is positive. L = "
         rf"{sizes}. Exact up to rounding: no temperature, no seeds, no band, no norm."
     )
