@@ -65,7 +65,7 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
         ax.patch.set(hatch="//////", edgecolor="#BBBBBB", facecolor="white")
         mesh = ax.imshow(np.ma.masked_equal(grid, 0.0), norm=norm, cmap="cividis", interpolation="nearest")
         even = spread.where(agent=agent, quantity="states").columns["mean"][0]
-        ax.set_title(f"{agent}: {even:.3f}", fontsize=style.small)
+        ax.set_title(f"{agent.replace(', no bonus', ' (0)')}: {even:.3f}", fontsize=style.small)
         ax.set_xticks([])
         ax.set_yticks([])
     fig.colorbar(mesh, ax=axes, label="visits", aspect=40, pad=0.02, location="bottom" if style.width < 4 else "right")
@@ -82,6 +82,6 @@ def caption(table: tuple[Table, Table]) -> str:
         r"share of $\log S$. Colours are "
         "logarithmic and the same everywhere; hatched: visited by no seed. Random, the oracles and MaxEnt know the "
         "model; bonuses are those of the theorems, "
-        "times one, or none. UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. Means over "
+        "times one, or none (0). UCBVI-Ent regularises by entropy at temperature 1; no norm is involved. Means over "
         f"{p['seeds']} seeds, no band."
     )

@@ -188,7 +188,7 @@ def draw(table: Table, style: Style) -> Figure:
         ax.set_ylim(bottom=0)
     outer(list(axes.ravel()), x="episode", y="regret")
     if not narrow:
-        for ax, words in zip(axes[:, 0], ("theorems' constants", "smaller, or none"), strict=True):
+        for ax, words in zip(axes[:, 0], ("(theorems)", "(smaller)"), strict=True):
             ax.set_ylabel(f"regret\n{words}")
     legend(style, fig, list(axes.ravel()))
     return fig

@@ -86,7 +86,7 @@ def draw(table: Table, style: Style) -> Figure:
     """A row for each claim: a stroke for each instance, a bar at their median, a star where the attack came to."""
     claims = each(table.columns["claim"])
     narrow = style.width < 4
-    fig, ax = style.figure(1, 1, min(0.05 + 0.165 * len(claims) / style.width, 1.4))
+    fig, ax = style.figure(1, 1, min((1.0 + 0.165 * len(claims)) / style.width, 1.4))
     for y, claim in enumerate(reversed(claims)):
         part = table.where(claim=claim)
         x = part.where(kind="instance").columns["ratio"]

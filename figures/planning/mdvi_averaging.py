@@ -74,7 +74,7 @@ def caption(table: Table) -> str:
         r"\alpha^{K-j} \varepsilon_j$ (units of "
         r"reward), against $1 - \alpha$ at the state that is left of the lower-bound chain, "
         f"horizon H = {p['H']:g}, left with probability {p['c']:g}/H, {p['M']} draw{'s' if p['M'] > 1 else ''} an "
-        "iteration. No entropy term (temperature 0). Line: exact, from "
+        "iteration. No norm, no entropy term (temperature 0). Line: exact, from "
         f"second moments. Points: {p['runs']} independent runs; bars: one standard error either way (pointwise). "
         "Dashed: the slope 1/2."
     )

@@ -9,13 +9,17 @@ from typing import Any
 import pytest
 
 from figures.captions import plain, tex
+from figures.saving import faults
 from figures.style import Style
 
 SMALL: dict[str, dict[str, Any]] = {
     "planning.average_reward_scaling": {"times": (1, 8), "multiples": (16, 64), "runs": 20},
     "planning.foundations_errors": {"points": 12},
     "planning.foundations_polytope": {"K": 20},
-    "planning.foundations_tightness": {"claims": ("foundations.C15", "fast_entropy.C2"), "evaluations": 100},
+    "planning.foundations_tightness": {
+        "claims": ("foundations.C15", "foundations.C2", "foundations.C14"),
+        "evaluations": 50,
+    },
     "planning.foundations_times": {"results": "nowhere", "dense": (5, 10), "sparse": (50, 60), "rounds": 2},
     "planning.mdvi_averaging": {"lengths": (2, 4, 8), "runs": 100},
     "planning.mdvi_separation": {"K": 50, "alphas": (0.0, 0.9), "seeds": 3},
@@ -38,31 +42,12 @@ def table(name: str) -> Any:
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.parametrize(("venue", "column"), [("neurips", "double"), ("icml", "single")])
-def test_no_letter_is_cut_off_or_too_small(name: str, venue: str, column: str) -> None:
-    from matplotlib.text import Text
-
+def test_nothing_is_cut_off_too_small_or_overlaps(name: str, venue: str, column: str) -> None:
     style = Style.of(venue, column)
     with style.context():
         figure = import_module(f"figures.{name}").draw(table(name), style)
-        figure.draw_without_rendering()
-        page = figure.bbox
-        shown = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
-        for text in shown:
-            box = text.get_window_extent()
-            if _used(text):
-                inside = box.x0 > -2 and box.y0 > -2 and box.x1 < page.width + 2 and box.y1 < page.height + 2
-                assert inside, f"{text.get_text()!r} leaves the page"
-                assert text.get_fontsize() >= 5
-    assert figure.get_figwidth() == style.width and len(shown) > 5
-
-
-def _used(text: Any) -> bool:
-    """Whether a label of a tick is drawn: those outside of the limits are not."""
-    ax = text.axes
-    for axis, at, limits in ((ax.xaxis, 0, ax.get_xlim()), (ax.yaxis, 1, ax.get_ylim())) if ax else ():
-        if any(text in (t.label1, t.label2) for t in (*axis.get_major_ticks(), *axis.get_minor_ticks())):
-            return ax.axison and min(limits) <= text.get_position()[at] <= max(limits)
-    return True
+        assert faults(figure) == []
+    assert figure.get_figwidth() == style.width
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -70,4 +55,4 @@ def test_captions_say_what_they_must(name: str) -> None:
     caption = import_module(f"figures.{name}").caption(table(name))
     assert tex(caption).count("$") % 2 == 0 and "\\" not in plain(caption).replace("\\{", "")
     for words in (("norm",), ("temperature", "discount"), ("seed", "runs"), ("band", "bars")):
-        assert any(w in caption for w in words), words
+        assert any(w in caption.lower() for w in words), words
