@@ -11,7 +11,7 @@ CHECK   := "$(BIN)/proofs-check"
 KERNEL_TESTS ?= $(wildcard $(addprefix tests/tabular/,_kernels* reference test_*kernels*.py test_operators.py test_regularizers.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help verify verify-quick verify-thorough mutants calibration tightness bench report test test-thorough test-browser lint coverage lock clean
+.PHONY: help verify verify-quick verify-thorough mutants calibration tightness bench figures report test test-thorough test-browser lint coverage lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ tightness: $(READY)  ## attack every claim: how near its bound an instance comes
 bench: $(READY)  ## the project beside its peers: tables, raw numbers and the plot in results/benchmarks; an hour or more
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks exponents
+
+figures: $(READY)  ## every figure at the quick size, and the tightness of every claim without one, in results/figures; see docs/figures.md
+	$(BIN)/python -m figures all --quick --format pdf,svg
+	$(BIN)/python -m figures tightness all --quick --format pdf
 
 report: $(READY)  ## what the store knows, as a site in report/ to open in a browser; runs nothing
 	$(CHECK) report

@@ -8,9 +8,9 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from types import FunctionType
+from types import CellType, FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +26,14 @@ class Runs:
 
     Attributes
     ----------
-    name : whatever decides the numbers, as text: the key of what is kept, with the sources of the package, of the engine and of the
-        folder in which ``run`` is defined.  run : of a seed, named arrays; a plain function.
+    name : whatever decides the numbers, as text: the key of what is kept, with the sources of the package and of the engine, the
+        code of ``run`` and what that reaches, and the models that it closes over.  run : of a seed, named arrays; a plain function.
     trial : plays a part of it, and returns which share; for the estimate of the time. None: the whole is for one seed and short.
     seeds : None for those of the table; experiments in which nothing is drawn have one.
     """
 
     name: str
-    run: FunctionType
+    run: Callable[[int], dict[str, np.ndarray]]
     trial: Callable[[], float] | None = None
     seeds: tuple[int, ...] | None = None
 
@@ -70,7 +70,8 @@ def seconds(runs: Sequence[Runs], seeds: Sequence[int], *, keep: str | Path | No
     """Estimated seconds of one processor that are still to do: trials, scaled up; an experiment without one counts nothing."""
     total = 0.0
     for one in runs:
-        missing = [s for s in one.seeds or seeds if keep is None or not _file(Path(keep), one, s).is_file()]
+        key = _key(one)
+        missing = [s for s in one.seeds or seeds if keep is None or not _file(Path(keep), key, s).is_file()]
         if one.trial is not None and missing:
             one.trial()  # compiles
             begun = time.process_time()
@@ -80,10 +81,12 @@ def seconds(runs: Sequence[Runs], seeds: Sequence[int], *, keep: str | Path | No
 
 
 def _piece(one: Runs, folder: Path | None) -> Callable[[int], dict[str, np.ndarray]]:
+    key = _key(one)
+
     def piece(seed: int) -> dict[str, np.ndarray]:
         if folder is None:
             return {name: np.asarray(x) for name, x in one.run(seed).items()}
-        file = _file(folder, one, seed)
+        file = _file(folder, key, seed)
         if not file.is_file():
             _save(file, one.run(seed))
         try:
@@ -95,22 +98,24 @@ def _piece(one: Runs, folder: Path | None) -> Callable[[int], dict[str, np.ndarr
     return piece
 
 
-def _file(folder: Path, one: Runs, seed: int) -> Path:
-    sources = _sources(Path(one.run.__code__.co_filename).parent)
-    return folder / f"{digests.digest(digests.engine(), sources, one.name, str(seed))}.npz"
+def _file(folder: Path, key: str, seed: int) -> Path:
+    return folder / f"{digests.digest(key, str(seed))}.npz"
 
 
-@cache
-def _sources(folder: Path) -> str:
-    """Digest of a folder of figures as it was when first asked for."""
-    return digests.digest(*(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.py"))))
+def _key(one: Runs) -> str:
+    """Of what a run does, and of the models and functions that it closes over; numbers are in its name."""
+    run: Any = one.run
+    closed = [cell.cell_contents for cell in run.__closure__ or ()]
+    bare = FunctionType(run.__code__, run.__globals__, run.__name__, None, tuple(CellType(None) for _ in closed))
+    code = digests.code_digest(bare, *(x for x in closed if hasattr(x, "content_hash") or callable(x)))
+    return digests.digest(digests.engine(), code, one.name)
 
 
 def _save(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """All at once: whoever looks finds the whole file, or none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     data = io.BytesIO()
-    np.savez(data, **dict(arrays))
+    np.savez(data, **dict(arrays))  # type: ignore[arg-type]
     handle, name = tempfile.mkstemp(dir=file.parent, suffix=".part")
     with os.fdopen(handle, "wb") as out:
         out.write(data.getbuffer())

@@ -107,19 +107,17 @@ def engine_state() -> tuple[tuple[int, int], ...]:
 
 def claim_digest(claim: Claim) -> str:
     """Of everything of a claim that decides what its instances are and what is said of them."""
+    c = claim
+    return code_digest(c.id, c.body, c.family, dict(c.draws), c.assumptions, c.instances, c.least)
+
+
+def code_digest(*parts: Any) -> str:
+    """Of functions, models and numbers, with whatever the functions reach by name outside of the engine and the libraries."""
     fold = _Fold()
     try:
-        for part in (
-            claim.id,
-            claim.body,
-            claim.family,
-            dict(claim.draws),
-            claim.assumptions,
-            claim.instances,
-            claim.least,
-        ):
+        for part in parts:
             fold(part)
-    except RecursionError:  # it reaches deep into some library: computed anew each time
+    except RecursionError:  # they reach deep into some library: computed anew each time
         return digest(str(uuid.uuid4()))
     return fold.hexdigest()
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from proofs_check import families, kinds, views
-from proofs_check.addresses import CHUNK, LATER, Chunk, chunk_of, chunk_size, family_chunk, key
+from proofs_check.addresses import CHUNK, LATER, Chunk, chunk_of, chunk_size, key
 from proofs_check.claim import Claim
 from proofs_check.draws import Integers, Payload
 from proofs_check.ledger import Cost, timed
@@ -153,7 +153,12 @@ def count(
 
 def glimpse(claim: Claim, f: int) -> Any:
     """What the screening sees of the first chunk of family ``f``; None where no instance meets the assumptions."""
-    chunk = family_chunk(claim, f, 0, 0)
+    return screened(claim, f"{claim.family[f].name}[{f}]:0", 0)
+
+
+def screened(claim: Claim, label: str, seed: int) -> Any:
+    """What the screening sees of a chunk: sides or a view of its instances that meet the assumptions; None where none does."""
+    chunk = chunk_of(claim, label, seed)
     counted = _met(claim, chunk, Tally(), CHUNK)
     return screen(claim, *_screened(chunk, counted)) if counted.size else None
 

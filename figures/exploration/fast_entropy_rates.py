@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log, sqrt
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from figures.bands import simultaneous_band
 from figures.exploration.ucbvi_regret import lower_bound_gap, random_mdp
+from figures.panels import decimals, each, floored, outer, panels, percent
 from figures.pieces import Runs, Tell, results
 from figures.table import Table
 from tabular import FiniteHorizonMDP
@@ -25,12 +26,21 @@ from tabular.exploration.fast_entropy import maximum_pooled_entropy
 from tabular.exploration.fast_entropy_agents import EntGame, UCBVI_Ent
 from tabular.instances.regret_bounds import planted_arm
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from figures.style import Style
+
+TITLE = "Fast rates for entropy, slow ones for rewards"
+TABLES = ("gaps", "slopes")
 H, SHARE, RESAMPLES = 6, 64, 2000
 ARMS, STEPS = 4, 10
 GAP = 1e-5
 RATES = {"trajectory": -1.0, "pooled": -0.5, "reward": -0.5}
 """What theory has: the rate of UCBVI-Ent, an upper bound for EntGame, and the lower bound for best policies."""
 QUICK: dict[str, Any] = {"K": 4096, "seeds": 16}
+SECONDS = {"quick": 25.0}
+NAMES = {"trajectory": "trajectory entropy", "pooled": "pooled entropy", "reward": "reward"}
 
 
 def compute(
@@ -40,7 +50,7 @@ def compute(
 
     Gaps: columns ``problem``, ``agent``, ``scale`` of its bonus, ``episode``, ``mean`` over seeds (nats, or units of
     reward), ``lower`` and ``upper``: a sup-t band for all episodes of a curve at once. ``floor``: the part of the gap
-    that may be the oracle's.
+    that may be the oracle's. ``guide``: a power of the episode with the theory's exponent, through the last mean.
 
     Slopes: ``problem``, ``agent``, ``scale``, ``slope`` of the logarithm of the mean against that of the episode,
     from K/64 on, ``lower`` and ``upper``: percentiles over resampled seeds (not simultaneous); ``rate``, the exponent
@@ -59,12 +69,57 @@ def compute(
         episodes, gaps = found[one.name]["episode"][0], found[one.name]["gap"]
         band = simultaneous_band(gaps, level)
         floor = best.gap if named[0] == "pooled" else 0.0
-        rows += [(*named, *x, floor) for x in zip(episodes, band.mean, band.lower, band.upper, strict=True)]
+        guide = band.mean[-1] * (episodes / episodes[-1]) ** RATES[named[0]]
+        rows += [(*named, *x, floor) for x in zip(episodes, band.mean, band.lower, band.upper, guide, strict=True)]
         fits.append((*named, *slope(episodes, gaps, K / 64, level), RATES[named[0]]))
-    gap_names = ("problem", "agent", "scale", "episode", "mean", "lower", "upper", "floor")
+    gap_names = ("problem", "agent", "scale", "episode", "mean", "lower", "upper", "guide", "floor")
     slope_names = ("problem", "agent", "scale", "slope", "lower", "upper", "rate")
     told = {"K": K, "seeds": seeds, "level": level}
     return Table.of_rows(gap_names, rows, **told), Table.of_rows(slope_names, fits, **told)
+
+
+def draw(table: tuple[Table, Table], style: Style) -> Figure:
+    """A panel for each problem, with the slopes measured."""
+    gaps, slopes = table
+    problems = each(gaps.columns["problem"])
+    fig, axes = panels(style, len(problems), 1.0, least=1.7)
+    for ax, problem in zip(axes, problems, strict=True):
+        part = gaps.where(problem=problem)
+        for i, scale in enumerate(each(part.columns["scale"])):
+            c = part.where(scale=scale).columns
+            found = slopes.where(problem=problem, scale=scale).columns["slope"][0]
+            what = {0.0: "no bonus", 1.0: "full bonus"}.get(scale, f"bonus scaled by {scale:g}")
+            label = f"{what}: ${found:.2f}$"
+            style.band(ax, c["episode"], c["lower"], c["upper"], i)
+            ax.plot(c["episode"], c["mean"], label=label, markevery=max(1, len(c["episode"]) // 6), **style.line(i))
+            late = c["episode"] >= gaps.parameters["K"] / 64
+            ax.plot(c["episode"][late], c["guide"][late], color="#666666", linewidth=0.7, linestyle=(0, (4, 2)))
+        floored(ax, part.columns["mean"], float(part.columns["floor"].max()))
+        ax.set_xscale("log")
+        if part.columns["mean"].max() < 30 * part.columns["mean"].min():
+            decimals(ax.yaxis)
+        ax.set_title(NAMES[problem])
+        ax.legend(loc="lower left", handlelength=1.8)
+    outer(axes, x="episode", y="gap")
+    return fig
+
+
+def caption(table: tuple[Table, Table]) -> str:
+    """What the figure shows."""
+    p = table[0].parameters
+    return (
+        "How far from the best agents are, against episodes, and the slopes of the logarithms over the last 63 "
+        "parts in 64. Trajectory entropy (nats): "
+        "the policy of each episode of UCBVI-Ent, which regularises by entropy at temperature 1; pooled entropy "
+        "(nats): the mixture of all policies of "
+        "EntGame; both on a Garnet of six states and three actions with six steps, against certified optima. "
+        "Reward (units of reward, temperature 0): the "
+        r"mixture of K policies of optimistic planning, planted arms, whose gap $\sqrt{MA/K}/4$ is the worst for "
+        "each K. Dashed: powers with the exponents of "
+        f"the theory, -1, -1/2 and -1/2. Lines: means over {p['seeds']} seeds; bands: simultaneous over all "
+        f"episodes of a curve, {percent(p['level'])} (sup-t); "
+        "one that reaches zero goes down to the edge. Gaps are numbers: no norm."
+    )
 
 
 def slope(episodes: np.ndarray, gaps: np.ndarray, least: float, level: float) -> tuple[float, float, float]:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from figures.bands import simultaneous_band
+from figures.exploration.ucbvi_regret import PLACES
+from figures.panels import each, percent
 from figures.table import Table
 from tabular import MDP
 from tabular.exploration import PSRL, Random, episodic, interact, ucrl2
 from tabular.instances import garnet, river_swim
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from figures.style import Style
+
+TITLE = "Posterior sampling beside optimism"
 DELTA = 0.05
 QUICK: dict[str, Any] = {"T": 2000, "seeds": 5}
+SECONDS = {"quick": 15.0}
 
 
 def large_mdp() -> MDP:
@@ -44,3 +53,45 @@ def compute(*, T: int = 10_000, H: int = 20, seeds: int = 20, level: float = 0.9
             rows.append((name, learner, setting, band.mean[0], band.lower[0], band.upper[0]))
     names = ("model", "learner", "setting", "mean", "lower", "upper")
     return Table.of_rows(names, rows, T=T, H=H, seeds=seeds, level=level, delta=DELTA)
+
+
+def draw(table: Table, style: Style) -> Figure:
+    """Dots with intervals; the two settings, whose units differ, have panels of their own."""
+    narrow = style.width < 4
+    fig, axes = style.figure(1, 2, 0.9 if narrow else 0.55, squeeze=False, width_ratios=(3, 2))
+    models = each(table.columns["model"])
+    for ax, setting in zip(axes[0], ("episodes", "average"), strict=True):
+        learners = each(table.where(setting=setting).columns["learner"])
+        for i, model in enumerate(models):
+            part = table.where(setting=setting, model=model).columns
+            y = [learners.index(x) + 0.16 * (1 - 2 * i) for x in part["learner"]]
+            ends = (part["mean"] - part["lower"], part["upper"] - part["mean"])
+            look = {"color": style.palette[i], "marker": style.markers[i], "linestyle": "none", "capsize": 2}
+            ax.errorbar(part["mean"], y, xerr=ends, label=PLACES[model], **look)
+        names = {"Random": "uniform"}
+        ax.set_yticks(range(len(learners)), [names.get(x, x) for x in learners])
+        ax.set_ylim(-0.6, len(learners) - 0.4)
+        ax.margins(x=0.12)
+        ax.set_xlim(left=min(0.0, ax.get_xlim()[0]))
+        ax.set_title("episodes" if setting == "episodes" else "average reward")
+        ax.set_xlabel("total regret")
+        ax.tick_params(axis="y", length=0)
+        ax.xaxis.get_major_locator().set_params(nbins=4)
+    style.legend(fig, axes)
+    return fig
+
+
+def caption(table: Table) -> str:
+    """What the figure shows."""
+    p = table.parameters
+    return (
+        f"Total regret after {p['T']} steps, in units of reward. Left: of episodes of {p['H']} steps, by exact "
+        "values; right: of one stream, against "
+        "T times the optimal gain, by the rewards that came, so that it may be negative: another unit, not to be "
+        "compared. Mean rewards are unknown; "
+        rf"posterior sampling has a normal-gamma prior, UCRL2 the confidence $\delta$ = {p['delta']:g}. RiverSwim "
+        "has 6 states, the Garnet 10 and 5 actions. "
+        f"No norm, no entropy term (temperature 0). Points: means over {p['seeds']} seeds; bars: Student's "
+        f"interval, {percent(p['level'])}, of each point "
+        "by itself."
+    )

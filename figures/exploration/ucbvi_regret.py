@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import inf, log, sqrt
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from figures.bands import simultaneous_band
+from figures.panels import each, legend, outer, percent
 from figures.pieces import Runs, Tell, results
 from figures.table import Table
 from tabular import MDP, FiniteHorizonMDP
@@ -38,9 +39,25 @@ from tabular.instances import garnet, river_swim
 from tabular.instances.exploration import deep_sea
 from tabular.instances.regret_bounds import planted_arm
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from figures.style import Style
+
+TITLE = "Regret of episodic learners"
+SHORT = {
+    "OptimisticPlanning Hoeffding": "optimistic, Hoeffding",
+    "OptimisticPlanning Bernstein": "optimistic, Bernstein",
+    "OptimisticPlanning Weissman": "optimistic, L1",
+    "OptimisticPlanning KullbackLeibler": "optimistic, KL",
+    "SoftOptimisticPlanning Weissman": "soft optimistic, L1",
+    "Random": "uniform actions",
+}
+PLACES = {"river_swim": "RiverSwim", "deep_sea": "DeepSea", "garnet": "Garnet", "planted_arm": "planted arms"}
 DELTA = 0.1
 SHARE = 64  # trials play one episode in so many
-QUICK: dict[str, Any] = {"K": 400, "seeds": 6}
+QUICK: dict[str, Any] = {"K": 2000, "seeds": 6}
+SECONDS = {"quick": 60.0, "paper": 1500.0}
 
 
 class Player(NamedTuple):
@@ -112,18 +129,95 @@ def compute(
     Regret is that of exact values, in units of reward; of ``SoftOptimisticPlanning`` that of reward plus a tenth of
     the entropy (``objective`` is ``soft``), not to be compared with the others. Rewards are known, and what comes is
     their mean. RiverSwim: 6 states, H = 20; DeepSea: 10; a Garnet: 6 states, 3 actions, H = 20; planted arms: M = A =
-    4, H = 10, a gap of :math:`\sqrt{MA/K}/4`. ``keep``, ``tell``: as in ``figures.pieces.results``.
+    4, H = 10, a gap of :math:`\sqrt{MA/K}/4`. ``trivial`` is H times the episode; ``least``, a lower bound on the mean of any
+    learner over planted arms, known after K episodes of them (else NaN). ``keep``, ``tell``: as in ``figures.pieces.results``.
     """
+    from figures.exploration.ucbvi_lower_bound import least_regret
+
     found = results(_runs(K, models, players), range(seeds), keep=keep, tell=tell)
     rows: list[tuple[Any, ...]] = []
+    least = least_regret(4, 4, 10, K, lower_bound_gap(4, 4, K))
     for name in models:
+        H = MODELS[name](K).H
         for p in players:
             part = found[_name(K, name, p)]
-            band = simultaneous_band(part["regret"], level)
-            curve = zip(part["episode"][0], band.mean, band.lower, band.upper, strict=True)
+            band, episodes = simultaneous_band(part["regret"], level), part["episode"][0]
+            known = np.where((name == "planted_arm") & (episodes == K), least, np.nan)
+            curve = zip(episodes, band.mean, band.lower, band.upper, H * episodes, known, strict=True)
             rows += [(name, p.learner, p.bonus, p.scale, p.objective, *point) for point in curve]
-    names = ("model", "learner", "bonus", "scale", "objective", "episode", "mean", "lower", "upper")
+    names = ("model", "learner", "bonus", "scale", "objective", "episode", "mean", "lower", "upper", "trivial", "least")
     return Table.of_rows(names, rows, K=K, seeds=seeds, level=level, delta=DELTA)
+
+
+def draw(table: Table, style: Style) -> Figure:
+    """Models, and within each the constants of the theorems apart from others. A learner has the same look everywhere."""
+    models, narrow = each(table.columns["model"]), style.width < 4
+    groups = (("printed", "derived"), ("chosen", "none"))
+    size = (len(models), 2) if narrow else (2, len(models))
+    fig, axes = style.figure(
+        *size, 0.8 if narrow else 1.05, squeeze=False, sharex=True, sharey="row" if narrow else "col"
+    )
+    looks = {learner: i for i, learner in enumerate(each(table.columns["learner"]))}
+    for m, model in enumerate(models):
+        part = table.where(model=model)
+        for g, bonuses in enumerate(groups):
+            ax = axes[m, g] if narrow else axes[g, m]
+            for p in PLAYERS:
+                c = part.where(learner=p.learner, bonus=p.bonus, scale=p.scale).columns
+                if len(c["episode"]) and (p.bonus in bonuses or p.learner == "Random"):
+                    look = style.line(looks[p.learner]) | ({"linewidth": 0.8} if p.learner == "Random" else {})
+                    last = {"markevery": [-1], "clip_on": False}
+                    style.band(ax, c["episode"], c["lower"], c["upper"], looks[p.learner])
+                    ax.plot(c["episode"], c["mean"], label=SHORT.get(p.learner, p.learner), **look | last)
+                    known = np.isfinite(c["least"])
+                    if p.learner == "Random" and known.any():
+                        least = {
+                            "marker": "_",
+                            "markersize": 9,
+                            "markeredgewidth": 1.5,
+                            "color": "#666666",
+                            "clip_on": False,
+                        }
+                        ax.plot(c["episode"][known], c["least"][known], linestyle="none", label="lower bound", **least)
+            if narrow or g == 0:
+                ax.set_title(PLACES[model] + (", theorems" if g == 0 else ", smaller") * narrow)
+            ax.xaxis.get_major_locator().set_params(nbins=3)
+            ax.yaxis.get_major_locator().set_params(nbins=5)
+    for ax in axes.ravel():
+        ax.set_xlim(left=0)
+        ax.set_ylim(bottom=0)
+    outer(list(axes.ravel()), x="episode", y="regret")
+    if not narrow:
+        for ax, words in zip(axes[:, 0], ("(theorems)", "(smaller)"), strict=True):
+            ax.set_ylabel(f"regret\n{words}")
+    legend(style, fig, list(axes.ravel()))
+    return fig
+
+
+def caption(table: Table) -> str:
+    """What the figure shows."""
+    p = table.parameters
+    first = bounds(table).columns["first"]
+    printed = (
+        f" At {p['K']} episodes all printed bounds are above H K, which is all that can be lost; the first to fall "
+        "below it does so after "
+        f"{first.min():.0e} episodes."
+        if len(first)
+        else ""
+    )
+    return (
+        r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward against episodes, by exact values of the "
+        "policies played. Upper row (left "
+        "column where there are two): bonuses with the constants of a theorem, printed or derived here; lower row: "
+        "smaller constants, for which "
+        rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft "
+        "optimistic: regret of reward plus a "
+        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Bar at "
+        "the last episode: what "
+        f"every learner loses at least over planted arms, on average.{printed} Lines: means over {p['seeds']} "
+        "seeds; bands: simultaneous over all "
+        rf"recorded episodes of a curve, {percent(p['level'])} (sup-t)."
+    )
 
 
 def bounds(table: Table) -> Table:

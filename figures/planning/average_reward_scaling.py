@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from figures.panels import decimals, each, legend, panels
 from figures.table import Table
 from tabular import MDP
 from tabular.planning.perturbed_planning import perturbed_planning, reduction_parameters
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from figures.style import Style
+
+TITLE = "Average reward: the pair of scalings"
 TIMES = (1, 2, 4, 8, 16, 32, 64)
-QUICK: dict[str, Any] = {"times": (1, 8), "multiples": (16, 64), "runs": 100}
+QUICK: dict[str, Any] = {"times": (1, 4, 16), "multiples": (4, 16, 64), "runs": 100}
+SECONDS = {"quick": 3.0}
 
 
 def compute(
@@ -21,7 +29,12 @@ def compute(
     multiples: Sequence[int] = (4, 16, 64, 256, 1024),
     runs: int = 400,
     seed: int = 100,
-) -> Table:
+) -> tuple[Table, Table]:
+    """Losses against samples, and samples ``needed``."""
+    return losses(times=times, multiples=multiples, runs=runs, seed=seed), needed(times=times)
+
+
+def losses(*, times: Sequence[int], multiples: Sequence[int], runs: int, seed: int = 100) -> Table:
     r"""Columns ``t``, ``n`` samples of each pair, ``gap``, ``exact`` and ``sampled`` mean loss of average reward,
     ``error``: the standard error of ``sampled``. Losses are in units of reward, of which a step pays 0 or 1.
 
@@ -42,7 +55,8 @@ def compute(
 
 def needed(*, times: Sequence[int] = TIMES, gap: float = 0.25, delta: float = 0.05) -> Table:
     """Columns ``t``, ``n``: samples of each pair that suffice, and ``n - 1`` do not, for the optimal policy with probability
-    ``1 - delta`` at a ``gap`` that is the same for all ``t``. ``failure``: the probability at ``n``, exactly.
+    ``1 - delta`` at a ``gap`` that is the same for all ``t``. ``failure``: the probability at ``n``, exactly;
+    ``linear``: through the last n and zero.
 
     By bisection; the probability is not monotone in every single step, so that n is a crossing, if perhaps not the first.
     """
@@ -55,7 +69,53 @@ def needed(*, times: Sequence[int] = TIMES, gap: float = 0.25, delta: float = 0.
             middle = (low + high) // 2
             low, high = (middle, high) if _failure(t, middle, gap) > delta else (low, middle)
         rows.append((t, high, _failure(t, high, gap)))
-    return Table.of_rows(("t", "n", "failure"), rows, gap=gap, delta=delta)
+    t, n, _ = rows[-1]
+    return Table.of_rows(
+        ("t", "n", "failure", "linear"), [(*row, n / t * row[0]) for row in rows], gap=gap, delta=delta
+    )
+
+
+def draw(table: tuple[Table, Table], style: Style) -> Figure:
+    """Both pairs of axes logarithmic; grey lines have the slopes of the theory."""
+    lost, enough = table
+    fig, axes = panels(style, 2, 0.75)
+    for i, t in enumerate(each(lost.columns["t"])):
+        c = lost.where(t=t).columns
+        look = style.line(i)
+        axes[0].plot(c["n"], c["exact"], **look | {"marker": ""})
+        axes[0].errorbar(
+            c["n"], c["sampled"], yerr=c["error"], capsize=1.5, label=f"$t = {t}$", **look | {"linestyle": "none"}
+        )
+    c = enough.columns
+    axes[1].plot(c["t"], c["n"], **style.line(0))
+    axes[1].plot(c["t"], c["linear"], color="#666666", linewidth=0.6, linestyle=(0, (4, 2)), zorder=0, label="linear")
+    for ax in axes:
+        ax.set_xscale("log", base=2)
+        ax.set_yscale("log")
+    axes[0].set_xlabel("samples of each pair $n$")
+    axes[0].set_ylabel("loss")
+    axes[1].set_xlabel(r"minorisation time $t$")
+    axes[1].set_ylabel("samples needed")
+    decimals(axes[0].yaxis, axes[1].yaxis)
+    legend(style, fig, axes[:1])
+    axes[1].legend()
+    return fig
+
+
+def caption(table: tuple[Table, Table]) -> str:
+    """What the figure shows."""
+    p, q = (t.parameters for t in table)
+    return (
+        "Planning for the average reward from n samples of each pair, on the hard chain with minorisation time t. "
+        "Left: mean loss of average "
+        "reward (units of reward, of which a step pays 0 or 1; no norm: the gain is the same in all states) "
+        "against n, at gaps "
+        rf"$\sqrt{{t/n}}$ of the actions. Lines: exact; points: {p['runs']} runs of the algorithm, seeds from "
+        f"{p['seed']} on; bars: one standard "
+        "error either way (pointwise). Right: least n found for the optimal policy with probability "
+        f"{1 - q['delta']:g} at the gap "
+        rf"{q['gap']:g}, exactly; dashed: proportional to t. No entropy term (temperature 0)."
+    )
 
 
 def _gain(t: int, gap: float, first: int, second: int) -> float:

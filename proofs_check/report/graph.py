@@ -21,6 +21,7 @@ LARGEST = 48  # lines; a larger model is described in words
 LINE, GAP, TOP, RADIUS = 22, 12, 34, 15
 X_STATE, X_ACTION, X_PORT, X_END, X_NEXT = 30, 196, 214, 300, 430
 WIDTH = 460
+HEADS = ((X_STATE, "state"), (118, "action, reward"), (258, "probability"), (X_NEXT, "next"))
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,21 @@ def words(mdp: Any, payloads: Mapping[str, Payload] | None = None) -> list[str]:
     return draw(mdp, payloads)
 
 
-def svg(mdp: Any, name: str) -> str:
-    """The picture, its description in words inside; ``name`` is unique on its page."""
+@dataclass(frozen=True)
+class Layout:
+    """Heights, downwards from the top: of each pair's middle line in ``rows``, of the states that act in ``left``, and of those
+    that are entered in ``right`` (None: the end). ``bottom``: below all of them.
+    """
+
+    rows: tuple[tuple[Pair, float], ...]
+    left: dict[int, float]
+    right: dict[int | None, float]
+    bottom: float
+
+
+def layout(mdp: Any) -> Layout:
+    """Where everything stands; the columns are the same for all models."""
     listed = pairs(mdp)
-    several = mdp.A > 1
     targets: list[int | None] = [*range(mdp.S)] + (
         [None] if any(a.to is None for p in listed for a in p.arrows) else []
     )
@@ -77,7 +89,7 @@ def svg(mdp: Any, name: str) -> str:
     gaps = [0, *(GAP * (1 + (p.s != before.s)) for before, p in pairwise(listed))]
     tall, needed = sum(heights) + sum(gaps), (2 * RADIUS + 8) * len(targets)
     y = TOP + max(0.0, (needed - tall) / 2)
-    rows: list[tuple[Pair, float]] = []  # and the middle of its lines
+    rows: list[tuple[Pair, float]] = []
     spans: dict[int, list[float]] = {}
     for pair, height, gap in zip(listed, heights, gaps, strict=True):
         y += gap
@@ -88,22 +100,32 @@ def svg(mdp: Any, name: str) -> str:
     bottom = TOP + max(tall, needed)
     step = (bottom - TOP) / len(targets)
     right = {t: TOP + step * (i + 0.5) for i, t in enumerate(targets)}
+    return Layout(tuple(rows), left, right, bottom)
+
+
+def svg(mdp: Any, name: str) -> str:
+    """The picture, its description in words inside; ``name`` is unique on its page."""
+    at = layout(mdp)
     parts: list[str] = []
-    for pair, middle in rows:
-        parts += _pair(pair, middle, left[pair.s], right, several)
-    parts += [_state(X_STATE, at, str(s)) for s, at in left.items()]
-    parts += [_end(X_NEXT, right[t]) if t is None else _state(X_NEXT, right[t], str(t)) for t in targets]
-    title = f"MDP of {mdp.S} state{'' if mdp.S == 1 else 's'} and {len(listed)} state-action pair{'' if len(listed) == 1 else 's'}"
-    heads = "".join(
-        f'<text class="head" x="{x}" y="14" text-anchor="middle">{label}</text>'
-        for x, label in ((X_STATE, "state"), (118, "action, reward"), (258, "probability"), (X_NEXT, "next"))
-    )
-    box = f"0 0 {WIDTH} {_n(bottom + 10)}"
+    for pair, middle in at.rows:
+        parts += _pair(pair, middle, at.left[pair.s], at.right, mdp.A > 1)
+    parts += [_state(X_STATE, y, str(s)) for s, y in at.left.items()]
+    parts += [_end(X_NEXT, y) if t is None else _state(X_NEXT, y, str(t)) for t, y in at.right.items()]
+    n = len(at.rows)
+    title = f"MDP of {mdp.S} state{'' if mdp.S == 1 else 's'} and {n} state-action pair{'' if n == 1 else 's'}"
+    heads = "".join(f'<text class="head" x="{x}" y="14" text-anchor="middle">{label}</text>' for x, label in HEADS)
+    box = f"0 0 {WIDTH} {_n(at.bottom + 10)}"
     return (
         f'<svg class="mdp" viewBox="{box}" role="img" aria-labelledby="{name}-t {name}-d" xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{name}-t">{title}</title><desc id="{name}-d">{escape(". ".join(words(mdp)))}</desc>'
         f"{heads}{''.join(parts)}</svg>"
     )
+
+
+def label(pair: Pair, several: bool, action: str = "") -> str:
+    """E.g. "1, r = −1/3"; without the action where there is one only. ``action``: its name."""
+    reward = f"r = {number(pair.reward)}".replace("-", "−")
+    return f"{action or pair.a}, {reward}" if several else reward
 
 
 def _pair(pair: Pair, middle: float, source: float, right: Mapping[int | None, float], several: bool) -> list[str]:
@@ -113,9 +135,7 @@ def _pair(pair: Pair, middle: float, source: float, right: Mapping[int | None, f
         f'<path class="choice" d="M{x} {_n(source)} C{bend - 8} {_n(source)} {bend - 14} {_n(middle)} '
         f'{bend} {_n(middle)} H{X_ACTION}"/>'
     ]
-    label = f"r = {number(pair.reward)}".replace("-", "−")
-    label = f"{pair.a}, {label}" if several else label
-    parts.append(f'<text x="{bend + 2}" y="{_n(middle - 5)}">{escape(label)}</text>')
+    parts.append(f'<text x="{bend + 2}" y="{_n(middle - 5)}">{escape(label(pair, several))}</text>')
     first = middle - LINE * (len(pair.arrows) - 1) / 2
     for k, arrow in enumerate(pair.arrows):
         at, to = first + LINE * k, right[arrow.to]

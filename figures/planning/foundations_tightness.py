@@ -1,0 +1,156 @@
+"""foundations, mdvi, mocovi, sac, soft_robust, average_reward, fast_entropy, best_of_n: how tight the main theorems are.
+
+For each claim the quotients measured / bound of its own random instances, and the largest that an attack finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from figures.panels import each
+from figures.pieces import Tell
+from figures.table import Table
+from proofs_check.adversary.engine import attack
+from proofs_check.claim import Claim
+from proofs_check.loading import load_paper
+from proofs_check.runner import glimpse
+from proofs_check.selection import papers
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from figures.style import Style
+
+TITLE = "How tight the main theorems are"
+MAIN = {
+    "foundations.C2": "soft backups contract",
+    "foundations.C14": "price of the temperature",
+    "foundations.C15": "error from the residual",
+    "foundations.C18": "loss of a greedy policy",
+    "foundations.C23": "simulation lemma",
+    "mdvi.C2b": "MDVI's values stay bounded",
+    "mdvi.C3": "MDVI's error propagation",
+    "mocovi.C3": "corrected model, value",
+    "sac.C3b": "quadratic rate of soft PI",
+    "soft_robust.C2": "robust backups contract",
+    "soft_robust.C4a": "robust gradient domination",
+    "soft_robust.C7a": "price of robustness",
+    "average_reward.C1": "discounted to average",
+    "average_reward.C3": "reduction to discounts",
+    "fast_entropy.C2": "trajectory below visitation",
+    "fast_entropy.C7": "fast-rate lemma",
+    "fast_entropy.C7b": "fast-rate lemma, optimistic",
+    "best_of_n.C7": "best-of-n estimator",
+}
+"""Claims by what they say."""
+QUICK: dict[str, Any] = {"evaluations": 600}
+SECONDS = {"quick": 60.0, "paper": 2400.0}
+
+
+def compute(
+    *, claims: Sequence[str] = tuple(MAIN), evaluations: int = 60_000, seed: int = 0, tell: Tell | None = None
+) -> Table:
+    """Columns ``claim``, ``words``, ``kind`` and ``ratio`` = measured / bound, no units.
+
+    ``instance``: of one of the first instances of the claim's families, as many as a verdict screens at once, where the bound is
+    positive; rounded down by the enclosures of floats. ``median`` of these. ``attacked``: the largest that ``attack`` reaches in so
+    many evaluations, settled exactly, never below the others. Raises ValueError for a claim without quotients.
+    """
+    known, rows = papers(), []
+    for name in claims:
+        paper = known[name.partition(".")[0]]
+        (claim,) = (c for c in load_paper(paper.room, paper.key) if c.id == name)
+        ratios = instances(claim)
+        found = attack(claim, evaluations, seed).ratio
+        if found is None or not len(ratios):
+            raise ValueError(f"{name} has no quotients")
+        if tell is not None:
+            tell(f"{name}: {found:.6g}")
+        words = MAIN.get(name, name)
+        rows += [(name, words, "instance", x) for x in ratios.tolist()]
+        rows += [(name, words, "median", float(np.median(ratios))), (name, words, "attacked", max(found, ratios.max()))]
+    return Table.of_rows(("claim", "words", "kind", "ratio"), rows, evaluations=evaluations, seed=seed)
+
+
+def instances(claim: Claim) -> np.ndarray:
+    """Quotients of the first instances of each family, without those where the bound is not positive."""
+    seen = [glimpse(claim, f) for f in range(len(claim.family))]
+    ratios = np.concatenate([np.asarray(s.ratio, dtype=np.float64) for s in seen if s is not None])
+    return ratios[np.isfinite(ratios)]
+
+
+def draw(table: Table, style: Style) -> Figure:
+    """A row for each claim: a stroke for each instance, a bar at their median, a star where the attack came to."""
+    claims = each(table.columns["claim"])
+    narrow = style.width < 4
+    fig, ax = style.figure(1, 1, min((1.0 + 0.165 * len(claims)) / style.width, 1.4))
+    for y, claim in enumerate(reversed(claims)):
+        part = table.where(claim=claim)
+        x = part.where(kind="instance").columns["ratio"]
+        strokes = {"marker": "|", "markersize": 6, "linestyle": "none", "color": style.palette[0], "alpha": 0.35}
+        ax.plot(x, [y] * len(x), markeredgewidth=0.5, label="random instance" if y == 0 else None, **strokes)
+        middle = part.where(kind="median").columns["ratio"][0]
+        look = {"marker": "|", "markersize": 9, "linestyle": "none", "color": "black", "markeredgewidth": 1.6}
+        ax.plot(middle, y, label="median" if y == 0 else None, **look)
+        top = part.where(kind="attacked").columns["ratio"][0]
+        star = {
+            "marker": "*",
+            "markersize": 6,
+            "linestyle": "none",
+            "color": style.palette[3],
+            "markeredgecolor": "white",
+        }
+        ax.plot(
+            top, y, markeredgewidth=0.4, label="found by attack" if y == 0 else None, zorder=5, clip_on=False, **star
+        )
+        ax.annotate(
+            _near_one(top),
+            (1, y),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=style.small - 0.5,
+        )
+    words = [table.where(claim=c).columns["words"][0] for c in reversed(claims)]
+    ax.set_yticks(
+        range(len(claims)), words if narrow else [f"{w}  ({c})" for w, c in zip(words, reversed(claims), strict=True)]
+    )
+    ax.set_ylim(-0.7, len(claims) - 0.3)
+    ax.set_xlim(-0.01, 1.02)
+    ax.axvline(1.0, color="#666666", linewidth=0.6, zorder=0)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel("measured / bound")
+    for y in range(len(claims)):
+        ax.axhline(y, color="#EEEEEE", linewidth=0.5, zorder=0)
+    style.legend(fig, [ax])
+    return fig
+
+
+def _near_one(x: float) -> str:
+    """Digits that tell a number from one."""
+    if x >= 1.0:
+        return "1"
+    if 1.0 - x >= 5e-4:
+        return f"{x:.3f}"
+    power = int(np.ceil(np.log10(1.0 - x)))
+    return rf"$1 - 10^{{{power}}}$"
+
+
+def caption(table: Table) -> str:
+    """What the figure shows."""
+    p = table.parameters
+    names = ", ".join(each(table.columns["claim"]))
+    return (
+        "How near instances come to the bounds of theorems: measured over bound, 1 where a bound is attained and "
+        "above 1 where it would be refuted. Strokes: "
+        "random instances of each claim's own families, where its bound is positive; bar: their median; star and "
+        "number at the right: the largest found by an "
+        f"attack of {p['evaluations']} evaluations (seed {p['seed']}), settled exactly, and rounded down: $1 - "
+        f"10^{{-k}}$ is at least that. Both sides have the "
+        "norm that the theorem names, and no units; temperatures are drawn with the instances. No band. Claims, "
+        f"from above: {names}."
+    )
