@@ -40,8 +40,8 @@ def _means(ops: Any, m: Any, other: Any, t: Any, pi: Any, eta: Any, part: Any) -
     **PAIRS | {"draws": PAIRS["draws"] | {"pi": policies(), "eta": scalars(1 / 64, 0.5)}},
 )
 def means_by_factors(ops: Any, m: Any, other: Any, t: Any, pi: Any, eta: Any) -> Inequality:
-    r"""pV \le (1+\eta) \hat pV + \frac{(1+\eta)^2}{2\eta} KL(\hat p \| p) for 0 \le V \le 1, and the same with p and
-    \hat p exchanged on the left.
+    r"""pV \le (1+\eta) \hat pV + \frac{(1+\eta)^2}{2\eta} KL(\hat p \| p) for 0 \le V \le 1, and the same where
+    the left side is \hat pV and the right one begins with (1+\eta) pV.
 
     Attained, in the limit, by rare events. Proof: with :math:`x = \hat pV, y = pV` the divergence is at least that of two
     coins (data processing), which is at least :math:`(x-y)^2 / (2 \max\{x, y\})`. So, for y > x, :math:`y - x \le \sqrt{2yk} \le
