@@ -181,8 +181,8 @@ def draw(table: Table, style: Style) -> Figure:
                         ax.plot(c["episode"][known], c["least"][known], linestyle="none", label="lower bound", **least)
             if narrow or g == 0:
                 ax.set_title(PLACES[model] + (", theorems" if g == 0 else ", smaller") * narrow)
-            ax.xaxis.get_major_locator().set_params(nbins=3)
-            ax.yaxis.get_major_locator().set_params(nbins=5)
+            ax.locator_params(axis="x", nbins=3)
+            ax.locator_params(axis="y", nbins=5)
     for ax in axes.ravel():
         ax.set_xlim(left=0)
         ax.set_ylim(bottom=0)
