@@ -165,7 +165,11 @@ def draw(table: Table, style: Style) -> Figure:
             for p in PLAYERS:
                 c = part.where(learner=p.learner, bonus=p.bonus, scale=p.scale).columns
                 if len(c["episode"]) and (p.bonus in bonuses or p.learner == "Random"):
-                    look = style.line(looks[p.learner]) | ({"linewidth": 0.8} if p.learner == "Random" else {})
+                    look = style.line(looks[p.learner])
+                    if p.learner == "Random":
+                        look |= {"linewidth": 0.8, "color": "#666666", "linestyle": (0, (4, 2))}
+                    if p.learner == "UCB-B" and p.scale < 1:  # the one learner that is there twice in a row
+                        look |= {"markerfacecolor": "white"}
                     last = {"markevery": [-1], "clip_on": False}
                     style.band(ax, c["episode"], c["lower"], c["upper"], looks[p.learner])
                     ax.plot(c["episode"], c["mean"], label=SHORT.get(p.learner, p.learner), **look | last)
