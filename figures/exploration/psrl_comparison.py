@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TITLE = "Posterior sampling beside optimism"
 DELTA = 0.05
 QUICK: dict[str, Any] = {"T": 2000, "seeds": 5}
+SECONDS = {"quick": 15.0}
 
 
 def large_mdp() -> MDP:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TITLE = "MDVI: what averaging gains"
 LENGTHS = (2, 4, 8, 16, 32, 64, 128)
 QUICK: dict[str, Any] = {"lengths": (2, 4, 8, 16, 32), "runs": 500}
+SECONDS = {"quick": 1.0, "paper": 1.0}
 
 
 def compute(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TITLE = "MDVI and value iteration, one draw from each pair"
 ALPHAS = (0.0, 0.9, 0.99, 1.0)
 QUICK: dict[str, Any] = {"K": 800, "alphas": (0.0, 0.99), "seeds": 6}
+SECONDS = {"quick": 2.0}
 
 
 def compute(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE = "MoCoVI: error of values against queries"
 QUICK: dict[str, Any] = {"ds": (1, 2), "K": 5}
+SECONDS = {"quick": 1.0, "paper": 10.0}
 STATES, GAMMA = 36, 0.9
 """Of the source's cliff walk."""
 

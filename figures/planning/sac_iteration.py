@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TITLE = "Soft policy iteration: the quadratic tail"
 QUICK: dict[str, Any] = {"K": 6, "seeds": 4}
+SECONDS = {"quick": 2.0, "paper": 5.0}
 
 
 def compute(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TITLE = "Entropy and return along temperatures"
 REWARDS = (1.0, 0.5, 0.0)
 QUICK: dict[str, Any] = {"points": 25, "seeds": 4}
+SECONDS = {"quick": 1.0, "paper": 2.0}
 
 
 def compute(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TITLE = "Robust policies on the ring"
 BETAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 QUICK: dict[str, Any] = {}
+SECONDS = {"quick": 1.0, "paper": 1.0}
 
 
 def compute(*, slips: Sequence[float] = (0.01, 0.15), betas: Sequence[float] = BETAS) -> Table:

@@ -22,6 +22,7 @@ NAMES = {"entropy": "Tsallis entropy", "divergence": "Tsallis divergence", "mvi"
 INDICES = (0.5, 1.0, 1.5, 2.0, 3.0, 10.0)
 VALUES = (1.0, 0.9, 0.5, 0.0, -1.0)
 QUICK: dict[str, Any] = {}
+SECONDS = {"quick": 1.0, "paper": 2.0}
 
 
 def compute(
