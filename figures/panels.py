@@ -32,7 +32,7 @@ def panels(
 
 def outer(axes: Sequence[Axes], *, x: str = "", y: str = "") -> None:
     """Name the axes at the edge only: of x below the last panel of each column, of y left of each row."""
-    places = [ax.get_subplotspec() for ax in axes]
+    places: list[Any] = [ax.get_subplotspec() for ax in axes]
     lowest = {
         p.colspan.start: max(q.rowspan.start for q in places if q.colspan.start == p.colspan.start) for p in places
     }
@@ -79,7 +79,8 @@ def decimals(*axes: Any) -> None:
 
 def headroom(axes: Sequence[Axes], factor: float = 2.0) -> None:
     """Logarithmic axes of y that have a floor: up to the highest point of any panel, and so many times more."""
-    top = max(float(np.nanmax(line.get_ydata())) for ax in axes for line in ax.lines if len(line.get_ydata()))
+    heights = [np.asarray(line.get_ydata(), dtype=np.float64) for ax in axes for line in ax.lines]
+    top = max(float(np.nanmax(y)) for y in heights if len(y))
     for ax in axes:
         ax.set_ylim(top=top * factor)
 

@@ -76,7 +76,7 @@ def draw(table: Table, style: Style) -> Figure:
         ax.set_title("episodes" if setting == "episodes" else "average reward")
         ax.set_xlabel("total regret")
         ax.tick_params(axis="y", length=0)
-        ax.xaxis.get_major_locator().set_params(nbins=4)
+        ax.locator_params(axis="x", nbins=4)
     style.legend(fig, axes)
     return fig
 

@@ -165,7 +165,11 @@ def draw(table: Table, style: Style) -> Figure:
             for p in PLAYERS:
                 c = part.where(learner=p.learner, bonus=p.bonus, scale=p.scale).columns
                 if len(c["episode"]) and (p.bonus in bonuses or p.learner == "Random"):
-                    look = style.line(looks[p.learner]) | ({"linewidth": 0.8} if p.learner == "Random" else {})
+                    look = style.line(looks[p.learner])
+                    if p.learner == "Random":
+                        look |= {"linewidth": 0.8, "color": "#666666", "linestyle": (0, (4, 2))}
+                    if p.learner == "UCB-B" and p.scale < 1:  # the one learner that is there twice in a row
+                        look |= {"markerfacecolor": "white"}
                     last = {"markevery": [-1], "clip_on": False}
                     style.band(ax, c["episode"], c["lower"], c["upper"], looks[p.learner])
                     ax.plot(c["episode"], c["mean"], label=SHORT.get(p.learner, p.learner), **look | last)
@@ -181,8 +185,8 @@ def draw(table: Table, style: Style) -> Figure:
                         ax.plot(c["episode"][known], c["least"][known], linestyle="none", label="lower bound", **least)
             if narrow or g == 0:
                 ax.set_title(PLACES[model] + (", theorems" if g == 0 else ", smaller") * narrow)
-            ax.xaxis.get_major_locator().set_params(nbins=3)
-            ax.yaxis.get_major_locator().set_params(nbins=5)
+            ax.locator_params(axis="x", nbins=3)
+            ax.locator_params(axis="y", nbins=5)
     for ax in axes.ravel():
         ax.set_xlim(left=0)
         ax.set_ylim(bottom=0)
@@ -212,7 +216,9 @@ def caption(table: Table) -> str:
         "smaller constants, for which "
         rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft "
         "optimistic: regret of reward plus a "
-        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. Bar at "
+        "tenth of the entropy (temperature 0.1), not comparable with the others, whose temperature is 0. UCB-B is "
+        "there twice, hollow with its bonus scaled by 0.02. "
+        "Bar at "
         "the last episode: what "
         f"every learner loses at least over planted arms, on average.{printed} Lines: means over {p['seeds']} "
         "seeds; bands: simultaneous over all "

@@ -109,7 +109,7 @@ def draw(table: Table, style: Style) -> Figure:
                 banded(style, ax, c, i, name + (f", scaled by {w.scale:g}" if w.scale != 1 else ""), x="step")
         ax.set_xlim(left=0)
         ax.set_ylim(bottom=0)
-        ax.xaxis.get_major_locator().set_params(nbins=3)
+        ax.locator_params(axis="x", nbins=3)
         ax.set_title(PLACES.get(model, "two-state gadget"))
     outer(axes, x="step", y="regret")
     legend(style, fig, axes)

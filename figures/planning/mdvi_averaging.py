@@ -39,8 +39,8 @@ def compute(
         root = np.sqrt(found.mean())
         rows.append((1 / n, exact, root / n, found.std() / np.sqrt(runs) / (2 * root) / n))
     last, exact = rows[-1][:2]
-    rows = [(*row, exact * np.sqrt(row[0] / last)) for row in rows]
-    return Table.of_rows(("one_minus_alpha", "exact", "sampled", "error", "guide"), rows, H=H, c=c, M=M, runs=runs)
+    guided = [(*row, exact * np.sqrt(row[0] / last)) for row in rows]
+    return Table.of_rows(("one_minus_alpha", "exact", "sampled", "error", "guide"), guided, H=H, c=c, M=M, runs=runs)
 
 
 def draw(table: Table, style: Style) -> Figure:

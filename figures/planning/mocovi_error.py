@@ -50,7 +50,7 @@ def draw(table: Table, style: Style) -> Figure:
             else:
                 style.errors(ax, c["queries"], c["error"], table.parameters["floor"], i, label=method, every=1)
         ax.set_title(rf"model error $\lambda = {lam:g}$")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     outer(axes, x="queries of each pair", y=r"$\|V_k - V\|_1 / \|V\|_1$")
     headroom(axes)
     legend(style, fig, axes)

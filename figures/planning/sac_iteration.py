@@ -66,7 +66,7 @@ def draw(table: Table, style: Style) -> Figure:
         look = {"marker": "_", "markersize": 7, "linestyle": "none", "color": "#D55E00", "markeredgewidth": 1.2}
         style.errors(ax, c["k"][1:], c["quadratic_bound"][1:], c["floor"][1:], 0, label=bound, every=1, **look)
         ax.set_title(rf"$\tau = {tau:g}$")
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.locator_params(axis="x", integer=True)
     headroom(axes, 4.0)
     outer(axes, x="iteration $k$", y=r"$\|Q^*_\tau - Q_k\|_\infty$")
     legend(style, fig, axes)

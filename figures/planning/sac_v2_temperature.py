@@ -60,11 +60,14 @@ def draw(table: Table, style: Style) -> Figure:
     fig, axes = panels(style, 2, 0.75)
     for model, seed in [("garnet", s) for s in each(table.where(model="garnet").columns["seed"])] + [("bandit", 0)]:
         c = table.where(model=model, seed=seed).columns
-        thin = {"linewidth": 0.6, "alpha": 0.7} if model == "garnet" else {"linewidth": 1.4}
+        thin: dict[str, Any] = {"linewidth": 0.6, "alpha": 0.7} if model == "garnet" else {"linewidth": 1.4}
         named = seed == 0
         for i, quantity in enumerate(("evenness", "regained")):
             what = "entropy" if quantity == "evenness" else "return"
-            look = {"color": style.palette[i], "linestyle": style.dashes[i] if model == "bandit" else "solid"}
+            look: dict[str, Any] = {
+                "color": style.palette[i],
+                "linestyle": style.dashes[i] if model == "bandit" else "solid",
+            }
             axes[0].plot(c["tau"], c[quantity], label=f"{what}, {model}" if named else None, **look | thin)
         look = {
             "color": style.palette[2 if model == "bandit" else 4],

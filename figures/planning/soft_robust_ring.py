@@ -55,7 +55,7 @@ def draw(table: Table, style: Style) -> Figure:
         grid = part.columns["V"].reshape(shape)
         mesh = ax.imshow(grid, aspect="auto", cmap="cividis", vmin=V.min(), vmax=V.max(), origin="lower")
         for (row, s), action in np.ndenumerate(part.columns["action"].reshape(shape)):
-            ink = "white" if mesh.norm(grid[row, s]) < 0.6 else "black"
+            ink = "white" if np.asarray(mesh.norm(grid[row, s])).item() < 0.6 else "black"
             if action:
                 look = {
                     "arrowstyle": "->",

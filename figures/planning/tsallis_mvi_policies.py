@@ -89,7 +89,7 @@ def draw(table: Table, style: Style) -> Figure:
             axes[i, j].set_xlabel(name)
     for i, name in enumerate(("after one step", f"after {last} steps", "support")):
         axes[i, 0].set_ylabel(name)
-    axes[2, 0].yaxis.get_major_locator().set_params(integer=True)
+    axes[2, 0].locator_params(axis="y", integer=True)
     style.legend(fig, axes[:2])
     handles, labels = axes[2, 0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=3 if narrow else len(labels))
