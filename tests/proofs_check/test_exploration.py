@@ -78,18 +78,33 @@ def test_visits_are_normalised_and_answers_are_best() -> None:
     assert slope @ best == pytest.approx((slope @ ops.midpoint(D)).max(), abs=1e-5)
 
 
-def test_the_largest_errors_on_a_fan_are_those_of_its_rows() -> None:
-    m, model = 3, fan(3)
-    play = Play(model, RF_Express(), 40, 2)
+def test_the_largest_errors_on_a_fan_are_those_of_its_policies() -> None:
+    """Of the laws of ends on arrival under each plan for a room; with rooms of one depth, of the laws of all steps added up."""
+    for m in (3, 4):
+        _errors_of_policies(m)
+
+
+def _errors_of_policies(m: int) -> None:
+    model = fan(m)
+    play = Play(model, RF_Express(), 80, 2)
     play.advance()
-    w, worst = play.world, 0.0
-    for i in range(m - 1, 2 * m - 1):
-        for a in range(2):
-            row = (int(i + 1).bit_length() - 1) * w.stride + 2 * i + a
-            slots = slice(w.indptr[row], w.indptr[row + 1])
-            n = play.counts.visits[row]
-            off = np.abs(play.counts.seen[slots] / max(n, 1) - w.mass[slots]).sum() / 2
-            worst = max(worst, off if n else 1.0)
+    w, P = play.world, np.asarray(model.stage(0).P)
+    seen = np.zeros((model.H, model.S, model.A, model.S))
+    for row in range(len(w.R)):
+        slots = slice(w.indptr[row], w.indptr[row + 1])
+        seen.reshape(-1, model.S)[row, w.indices[slots]] = play.counts.seen[slots]
+    hat = seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1)
+    assert play.visits.sum(axis=0)[m - 1 : 2 * m - 1].all()  # all rows of rooms
+    worst, ends = 0.0, slice(2 * m - 1, None)
+    for acts in product((0, 1), repeat=model.H):
+        d = f = np.eye(model.S)[0]
+        far = 0.0
+        for h, a in enumerate(acts[:-1]):
+            arrived = d[ends].sum() > 0
+            d, f = d @ P[:, a], f @ hat[h, :, a]
+            far += 0 if arrived else np.abs(d - f).sum() / 2
+            assert not (arrived and m == 4)  # there is no step after the arrival
+        worst = max(worst, far)
     found = fast_entropy_separation.largest_errors(m, play.counts.seen.reshape(1, model.H, -1))
     assert found[0] == pytest.approx(worst) and 0 < worst < 1
     assert fast_entropy_separation.largest_errors(m, np.zeros((model.H, len(w.mass) // model.H))) == 1
