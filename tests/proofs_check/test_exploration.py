@@ -11,6 +11,7 @@ from scipy.optimize import linprog
 from proofs_check.claims.exploration import (
     fast_entropy_separation,
     maxent_rounds,
+    optimistic_q_runs,
     psrl_counts,
     rf_express_errors,
     ucrl2_epochs,
@@ -18,7 +19,7 @@ from proofs_check.claims.exploration import (
 )
 from proofs_check.sampling import Streams
 from tabular import MDP
-from tabular.exploration import Play, RF_Express
+from tabular.exploration import UCB_B, Play, RF_Express
 from tabular.instances import fan
 from tabular.reference import NumpyOps
 
@@ -113,3 +114,14 @@ def _errors_of_policies(m: int) -> None:
 def test_more_rooms_need_more_episodes_of_reward_free_exploration() -> None:
     small, large = (fast_entropy_separation.episodes_needed(m, range(2)) for m in (4, 8))
     assert large["RF_Express"] > 2.5 * small["RF_Express"] > 100 and large["Reg_EntGame"] < 0.5 * large["RF_Express"]
+
+
+def test_optimism_that_is_lost_in_the_last_episode_is_noticed() -> None:
+    """Without bonuses, on a coin that decides what is paid: once optimism is lost, in the first run that is long enough."""
+    P = np.array([[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]])
+    coin, chance = MDP(P, [[0.0], [1.0], [0.0]], 0.5), Streams(np.arange(4))
+    (play,) = optimistic_q_runs._plays(coin, chance, 0.0, 500, UCB_B(0.1, 0.0, 1.0))
+    while play.own.Q[0, 0] >= 1.0:  # two steps worth a half; nothing else is left to chance
+        play.advance(1)
+    first = play.episode
+    assert [bool(optimistic_q_runs.pessimistic(coin, chance, 0.0, K)[0]) for K in (first - 1, first)] == [False, True]
