@@ -67,7 +67,7 @@ def maximum_pooled_entropy(
 ) -> EntropySolution:
     r"""The policy of largest :math:`\mathcal H(\frac1H \sum_h d_h)`, by mirror ascent in the policies.
 
-    .. math:: \pi^{k+1} = \arg\max_\pi \; E_\pi \sum_h \tfrac1H \log \frac{1}{\bar d^k(s_h,a_h)} - \tfrac1H KL(\pi \| \pi^k),
+    .. math:: \pi^{k+1} = \arg\max_\pi \; \tfrac1H E_\pi \sum_h \log \frac{1}{\bar d^k(s_h,a_h)} - KL(\pi \| \pi^k),
 
     the divergence being that of trajectories: a soft backward induction. It is proximal, for the entropy lies above its
     linearisation less :math:`KL(\bar d \| \bar d^k) \le \frac1H \sum_h KL(d_h \| d_h^k) \le KL(\pi \| \pi^k)`: with the step

@@ -3,8 +3,9 @@ r"""Optimistic planning with any width: :math:`Q_h = \min\{H - h,\, r + \overlin
 
 The bar is the width's bound for the logarithm ``L = log(2 S A H K / delta)``, counts pooled over steps, rewards known
 in [0, 1], h counted from 0. Widths for all V at once (``Weissman``, ``KullbackLeibler``) make the values upper bounds
-of V* with probability ``1 - delta``, and so does ``Hoeffding``, which needs to hold for V* alone: what is greater has
-a greater mean. ``Bernstein`` takes the variance of V, not of V*, and has no such proof here.
+of V* with probability ``1 - delta/2``: a union over the pairs and, for ``Weissman``, their counts. ``Hoeffding`` needs to
+hold for V* alone, as what is greater has a greater mean, but for each of its steps: with probability ``1 - (H - 1) delta/2``,
+so that ``delta / H`` has to be asked for. ``Bernstein`` takes the variance of V, not of V*, and has no such proof here.
 """
 
 from __future__ import annotations

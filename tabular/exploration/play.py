@@ -288,6 +288,8 @@ def seed_list(seeds: Any) -> list[int]:
 
 def _kept(play: Play, keep: Any) -> list[str]:
     known = [*play.own._fields, "seen", "pi" if kind_of(play.learner).stochastic else "act"]
+    if not isinstance(keep, Iterable):
+        raise TypeError(f"keep is {keep!r}: expected names of arrays")
     names = [keep] if isinstance(keep, str) else list(keep)
     for name in names:
         if name not in known:

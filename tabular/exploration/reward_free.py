@@ -115,11 +115,11 @@ def _error(world, own):
 
 
 def _stop_express(learner, world, counts, own, k):
-    return _error(world, own) <= 0.5 * learner.epsilon
+    return learner.epsilon > 0.0 and _error(world, own) <= 0.5 * learner.epsilon
 
 
 def _stop_ucrl(learner, world, counts, own, k):
-    return at_start(world, own.V[0]) <= 0.5 * learner.epsilon
+    return learner.epsilon > 0.0 and at_start(world, own.V[0]) <= 0.5 * learner.epsilon
 
 
 def _report_express(learner, world, counts, own, policy, out):

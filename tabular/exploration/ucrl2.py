@@ -7,8 +7,10 @@ Epoch k begins at step t_k (from 1) with the counts N of the epochs before. Exte
 
 until the changes of its values differ by less than :math:`1/\sqrt{t_k}`; its greedy policy is played until the count
 of some pair in the epoch reaches max(1, N). Other widths that hold for all values at once (``KullbackLeibler``,
-``Weissman``) may take the place of ``Jaksch``. Optimistic rewards are capped at 1. Equal actions: the pair visited
-least.
+``Weissman``) may take the place of ``Jaksch``, with the same logarithm of 2At/delta, so without its margin: those of
+``KullbackLeibler`` hold for all pairs and steps with probability 1 - S delta/2 (a union over pairs, at t = 1), those of
+``Weissman`` with 1 - S (1 + log T) delta/2 (and over counts). Optimistic rewards are capped at 1. Equal actions: the
+pair visited least.
 """
 
 from __future__ import annotations

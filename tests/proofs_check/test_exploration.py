@@ -11,6 +11,7 @@ from scipy.optimize import linprog
 from proofs_check.claims.exploration import (
     fast_entropy_separation,
     maxent_rounds,
+    optimistic_q_runs,
     psrl_counts,
     rf_express_errors,
     ucrl2_epochs,
@@ -18,7 +19,7 @@ from proofs_check.claims.exploration import (
 )
 from proofs_check.sampling import Streams
 from tabular import MDP
-from tabular.exploration import Play, RF_Express
+from tabular.exploration import UCB_B, Play, RF_Express
 from tabular.instances import fan
 from tabular.reference import NumpyOps
 
@@ -78,18 +79,33 @@ def test_visits_are_normalised_and_answers_are_best() -> None:
     assert slope @ best == pytest.approx((slope @ ops.midpoint(D)).max(), abs=1e-5)
 
 
-def test_the_largest_errors_on_a_fan_are_those_of_its_rows() -> None:
-    m, model = 3, fan(3)
-    play = Play(model, RF_Express(), 40, 2)
+def test_the_largest_errors_on_a_fan_are_those_of_its_policies() -> None:
+    """Of the laws of ends on arrival under each plan for a room; with rooms of one depth, of the laws of all steps added up."""
+    for m in (3, 4):
+        _errors_of_policies(m)
+
+
+def _errors_of_policies(m: int) -> None:
+    model = fan(m)
+    play = Play(model, RF_Express(), 80, 2)
     play.advance()
-    w, worst = play.world, 0.0
-    for i in range(m - 1, 2 * m - 1):
-        for a in range(2):
-            row = (int(i + 1).bit_length() - 1) * w.stride + 2 * i + a
-            slots = slice(w.indptr[row], w.indptr[row + 1])
-            n = play.counts.visits[row]
-            off = np.abs(play.counts.seen[slots] / max(n, 1) - w.mass[slots]).sum() / 2
-            worst = max(worst, off if n else 1.0)
+    w, P = play.world, np.asarray(model.stage(0).P)
+    seen = np.zeros((model.H, model.S, model.A, model.S))
+    for row in range(len(w.R)):
+        slots = slice(w.indptr[row], w.indptr[row + 1])
+        seen.reshape(-1, model.S)[row, w.indices[slots]] = play.counts.seen[slots]
+    hat = seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1)
+    assert play.visits.sum(axis=0)[m - 1 : 2 * m - 1].all()  # all rows of rooms
+    worst, ends = 0.0, slice(2 * m - 1, None)
+    for acts in product((0, 1), repeat=model.H):
+        d = f = np.eye(model.S)[0]
+        far = 0.0
+        for h, a in enumerate(acts[:-1]):
+            arrived = d[ends].sum() > 0
+            d, f = d @ P[:, a], f @ hat[h, :, a]
+            far += 0 if arrived else np.abs(d - f).sum() / 2
+            assert not (arrived and m == 4)  # there is no step after the arrival
+        worst = max(worst, far)
     found = fast_entropy_separation.largest_errors(m, play.counts.seen.reshape(1, model.H, -1))
     assert found[0] == pytest.approx(worst) and 0 < worst < 1
     assert fast_entropy_separation.largest_errors(m, np.zeros((model.H, len(w.mass) // model.H))) == 1
@@ -98,3 +114,14 @@ def test_the_largest_errors_on_a_fan_are_those_of_its_rows() -> None:
 def test_more_rooms_need_more_episodes_of_reward_free_exploration() -> None:
     small, large = (fast_entropy_separation.episodes_needed(m, range(2)) for m in (4, 8))
     assert large["RF_Express"] > 2.5 * small["RF_Express"] > 100 and large["Reg_EntGame"] < 0.5 * large["RF_Express"]
+
+
+def test_optimism_that_is_lost_in_the_last_episode_is_noticed() -> None:
+    """Without bonuses, on a coin that decides what is paid: once optimism is lost, in the first run that is long enough."""
+    P = np.array([[[0.0, 0.5, 0.5]], [[0.0, 1.0, 0.0]], [[0.0, 0.0, 1.0]]])
+    coin, chance = MDP(P, [[0.0], [1.0], [0.0]], 0.5), Streams(np.arange(4))
+    (play,) = optimistic_q_runs._plays(coin, chance, 0.0, 500, UCB_B(0.1, 0.0, 1.0))
+    while play.own.Q[0, 0] >= 1.0:  # two steps worth a half; nothing else is left to chance
+        play.advance(1)
+    first = play.episode
+    assert [bool(optimistic_q_runs.pessimistic(coin, chance, 0.0, K)[0]) for K in (first - 1, first)] == [False, True]

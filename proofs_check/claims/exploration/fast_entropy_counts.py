@@ -84,7 +84,7 @@ def leading_term(ops: Any, m: Any, p: Any) -> Inequality:
     return Inequality(H - mean, half, axes=("n",))
 
 
-SAMPLES = (4, 8, 16, 32)
+SAMPLES = (4, 8, 12, 20)
 SQUARES = (4, 16, 36, 64)
 ARMS: dict[str, Any] = {
     "family": even(),
@@ -134,7 +134,7 @@ def _greedy(ops: Any, c: Any, n: int) -> Any:
 
 @claim(id="fast_entropy.C9a", **ARMS)
 def soft_samples(ops: Any, m: Any, c: Any) -> Scaling:
-    r"""With n draws of each of two arms the plug-in softmax policy loses of the order of 1/n: n = 4 ... 32, all outcomes.
+    r"""With n draws of each of two arms the plug-in softmax policy loses of the order of 1/n: n = 4 ... 20, all outcomes.
 
     Proof: C7, and the variance of a frequency; here by computation.
     """

@@ -84,7 +84,7 @@ def plans_reach_without_bonus(ops: Any, m: Any, rng: Any) -> Trial:
     return Trial(unkept(m.source, rng, 0.0), DELTA)
 
 
-LOCK_STEPS, CODES, ROUNDS = 5, 4, 10
+LOCK_STEPS, CODES, ROUNDS = 5, 4, 6
 
 
 def covered(source: Any, rng: Any, uniform: bool) -> tuple[np.ndarray, float]:
@@ -101,7 +101,7 @@ def covered(source: Any, rng: Any, uniform: bool) -> tuple[np.ndarray, float]:
     id="fast_entropy.C11g", source=REACH, **MODELS | {"family": families.locks(LOCK_STEPS, CODES), "kind": "empirical"}
 )
 def all_are_covered(ops: Any, m: Any, rng: Any) -> Trial:
-    r"""After 10 rounds on combination locks of five steps and four actions, every state at every step has been met with at
+    r"""After 6 rounds on combination locks of five steps and four actions, every state at every step has been met with at
     least 1/(2eJ) of the largest probability, J the number of targets, with probability 9/10: bonuses scaled by 1/100.
 
     Open: a measurement; the theorem has it for bonuses in full and states above :math:`\theta`, which exceeds one here.
@@ -176,7 +176,7 @@ def explore_ent_rate_of_less(ops: Any, m: Any, rng: Any) -> Order:
     return _rate(ops, rng, 1 / 12)
 
 
-GAME_STEPS, GAME_ROUNDS = 2, 256
+GAME_STEPS, GAME_ROUNDS = 2, 192
 
 
 def forecast_regret(source: Any, rng: Any) -> np.ndarray:
@@ -190,9 +190,9 @@ def forecast_regret(source: Any, rng: Any) -> np.ndarray:
 def forecasts_of_samples(ops: Any, m: Any, rng: Any) -> Trial:
     r"""With probability 1 - \delta forecasts from the T states met lose F_T \le H [\frac1T \log\binom{T+S-1}{S-1} + \log(T+S)
     \sqrt{L/(2T)} + \tau \log(eS/\tau)] a round, L = \log(2H/\delta), \tau^2 = (S \log 2 + L) / (2T), more than the mean
-    law of the states. H = 2, T = 256.
+    law of the states. H = 2, T = 192.
 
-    Proof: ``tabular.exploration.fast_entropy_regular``, (ii): Azuma and Hoeffding, C4a and C11d. At T = 256 it is below what the
+    Proof: ``tabular.exploration.fast_entropy_regular``, (ii): Azuma and Hoeffding, C4a and C11d. At T = 192 it is below what the
     uniform forecast is sure to lose at most, :math:`H \log S`.
     """
     from tabular.exploration.fast_entropy_regular import forecaster_bound

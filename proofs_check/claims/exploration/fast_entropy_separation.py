@@ -37,7 +37,10 @@ def largest_entropy(m: int) -> float:
 
 
 def largest_errors(m: int, seen: np.ndarray) -> np.ndarray:
-    r"""The largest error of a value over all policies and all rewards in [0, 1], in units of reward.
+    r"""The largest error of a value over all policies and all rewards in [0, 1] that are paid on arrival at an end.
+
+    In units of reward. Where m is a power of two all rooms are equally deep, episodes are over then, and it is the largest error
+    over all rewards in [0, 1]; else an end of a room that is less deep could be paid for twice.
 
     seen : (..., H, successors) counts of a fan, steps apart, in the order of its rows. Forks are certain, and known once seen;
     a row that was not is off by at most 1. Values of the empirical model are wrong by the total variation of the worst row.
@@ -90,8 +93,8 @@ def _even(ops: Any, found: np.ndarray, high: float, constant: float) -> Order:
 
 @claim(id="fast_entropy.C11h", **RUNS)
 def reward_free_is_quadratic(ops: Any, m: Any, rng: Any) -> Order:
-    r"""On fans of m = 2, 3, 4, 6 rooms RF-Express makes the largest error over all policies and rewards at most 9/20 on
-    average by 4 m^2 episodes, and not by 10 m (twin 1): as many as there are probabilities to know.
+    r"""On fans of m = 2, 3, 4, 6 rooms RF-Express makes the largest error over all policies and rewards on arrival at an end
+    at most 9/20 on average by 4 m^2 episodes, and not by 10 m (twin 1): as many as there are probabilities to know.
 
     Open: a measurement. For the lower bound, that n draws of a row of m leave an error of the order of :math:`\sqrt{m/n}`.
     """

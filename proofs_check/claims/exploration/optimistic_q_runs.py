@@ -181,8 +181,9 @@ def pessimistic(source: Any, rng: Any, c1: float, K: int = 24) -> np.ndarray:
         world, V = play.world, play.world.V_star
         Q_star = np.stack([world.R.reshape(STEPS, -1)[h] + _means(world, h, V[h + 1]) for h in range(STEPS)])
         gone = False
-        while play.advance(1) and not gone and play.episode < K:
-            gone = bool((play.own.Q < Q_star - 1e-12).any())
+        for _ in range(K):
+            play.advance(1)
+            gone |= bool((play.own.Q < Q_star - 1e-12).any())
         out.append(gone)
     return np.array(out)
 

@@ -112,11 +112,11 @@ def rows_stay_within_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
 
 def planners_strayed(rng: Any, scale: float) -> np.ndarray:
     """Whether optimistic planning with the widths of Weissman or of KL, at ``scale``, believed in less than the optimal value
-    before some episode: runs of 24 episodes of 6 steps of RiverSwim, S = 4."""
+    before some episode: runs of 12 episodes of 6 steps of RiverSwim, S = 4."""
     from tabular.exploration import KullbackLeibler, OptimisticPlanning, Weissman, episodic, interact
     from tabular.instances import river_swim
 
-    model, K = episodic(river_swim(4), 6), 24
+    model, K = episodic(river_swim(4), 6), 12
     seeds = [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
     lost = np.zeros(len(seeds), dtype=bool)
     for width in (Weissman(scale), KullbackLeibler(scale)):
@@ -135,7 +135,7 @@ def planners_strayed(rng: Any, scale: float) -> np.ndarray:
 )
 def planners_are_optimistic(ops: Any, m: Any, rng: Any) -> Trial:
     r"""With probability 1 - 2 \delta, optimistic planning with the widths of Weissman and of KL (Jonsson et al.) believes in at
-    least the optimal value before every episode. On RiverSwim, S = 4, H = 6, K = 24, \delta = 1/20.
+    least the optimal value before every episode. On RiverSwim, S = 4, H = 6, K = 12, \delta = 1/20.
 
     Proof: ``tabular.exploration.optimistic``: the truth is among the rows that are allowed for all pairs and counts.
     """

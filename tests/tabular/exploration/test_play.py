@@ -189,6 +189,13 @@ def test_the_stopping_rule_stops_when_it_says(learner: Any) -> None:
     assert (w if isinstance(learner, RF_UCRL) else 3 * np.e * np.sqrt(w) + w) <= learner.epsilon / 2
 
 
+@pytest.mark.parametrize("learner", [RF_UCRL(bonus_scale=0.0), RF_Express(bonus_scale=0.0)], ids=["UCRL", "Express"])
+def test_no_epsilon_never_stops(learner: Any) -> None:
+    """Not even where all errors are zero."""
+    play = Play(episodic(river_swim(3), 3), learner, 200, 0)
+    assert play.advance() == 200 and play.history["error"][-1] == 0
+
+
 def test_optimism_and_what_it_needs() -> None:
     """The bonus as printed is optimistic on RiverSwim, and would be at a hundredth of it; at 0.0002 it is not."""
     model, lost = episodic(river_swim(), 10), {}
@@ -226,6 +233,7 @@ REFUSALS = [
     (lambda: interact(MODEL, Random(), 5, rewards="normal"), ValueError, "rewards is 'normal'"),
     (lambda: interact(MODEL, Random(), 5, record=[3, 2]), ValueError, "record is"),
     (lambda: interact(MODEL, Random(), 5, keep="Z"), ValueError, "keep names 'Z'"),
+    (lambda: interact(MODEL, Random(), 5, keep=3), TypeError, "keep is 3: expected names"),  # type: ignore[arg-type]
     (lambda: interact(MODEL, Random(), 5, threads=0), ValueError, "threads is 0"),
     (lambda: Play(MODEL, Random(), 5).advance(6), ValueError, "5 episodes are left"),
     (lambda: interact(broken(rho=None), Random(), 5), ValueError, "no start distribution"),
