@@ -258,4 +258,9 @@ def action_names(mdp: MDP, what: str, allowed: Callable[[str], bool]) -> list[st
     for a, label in enumerate(mdp.action_labels):
         if not allowed(label):
             check.fail(f"action_labels[{a}] is {label!r}, which {what} cannot say: it takes letters, digits and _-.")
+    read = [label.removeprefix("a") for label in mdp.action_labels]
+    if set(read) == {str(a) for a in range(mdp.A)} and read != [str(a) for a in range(mdp.A)]:
+        check.fail(
+            f"action_labels are numbers in another order, {', '.join(mdp.action_labels)[:80]}: {what} takes them for columns"
+        )
     return list(mdp.action_labels)

@@ -93,9 +93,9 @@ def grounded(setting: Setting) -> None:
 def checked(setting: Setting, found: Proposal) -> Proposal:
     """ImproperModel where, with ``gamma = 1``, no policy ends from the start; NotConverged where HiGHS is mistaken: no program
     that comes here is unbounded."""
-    if found.status == "infeasible" and setting.gamma == 1 and len(setting.shape) == 2:
-        if (ending(setting.model)[setting.rho > 0] < 0).any():
-            raise ImproperModel(NEVER_ENDS)
+    total = setting.gamma == 1 and len(setting.shape) == 2
+    if found.status == "infeasible" and total and (ending(setting.model)[setting.rho > 0] < 0).any():
+        raise ImproperModel(NEVER_ENDS)
     if found.status != "optimal":
         raise NotConverged(
             f"HiGHS takes a program with an optimum for {found.status}: gamma = {border.discount(setting.gamma)} may be too near "

@@ -1,0 +1,52 @@
+"""What formats would lose in silence is refused, and small inputs that ask for much time or memory are refused at once."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from fractions import Fraction as F
+from pathlib import Path
+
+import pytest
+
+from tabular import MDP, ModelError
+from tabular.errors import FormatError
+from tabular.interchange import read_prism, read_umb, to_mdptoolbox, write_drn, write_prism
+
+P = [[[1, 0], [0, 1]], [[0, 1], [1, 0]]]
+
+
+def test_labels_that_are_read_as_columns_are_refused(tmp_path: Path) -> None:
+    for label in ("a{}", "{}"):
+        swapped = MDP(P, [[1.0, 2.0], [3.0, 4.0]], 1, action_labels=[label.format(1), label.format(0)])
+        with pytest.raises(ModelError, match=r"numbers in another order"):
+            write_drn(tmp_path / "m.drn", swapped)
+    with pytest.raises(ModelError, match=r"numbers in another order, a1, a0"):
+        write_prism(tmp_path / "m", MDP(P, [[1.0, 2.0], [3.0, 4.0]], 1, action_labels=["a1", "a0"]))
+
+
+def test_a_discount_that_is_no_float_is_not_rounded_unawares() -> None:
+    third = MDP(P, [[1.0, 2.0], [3.0, 4.0]], F(1, 3))
+    with pytest.raises(ModelError, match="the discount is 1/3: drop="):
+        to_mdptoolbox(third)
+    assert to_mdptoolbox(third, drop=["exact"])[2] == 1 / 3
+
+
+def test_an_end_label_without_a_file_of_labels_is_refused(tmp_path: Path) -> None:
+    write_prism(tmp_path / "m", MDP(P, [[1.0, 2.0], [3.0, 4.0]], 1))
+    with pytest.raises(ValueError, match="end_label is 'done', and labels are in a file of their own"):
+        read_prism(tmp_path / "m.tra", 1, end_label="done")
+
+
+def test_many_streams_take_no_copies_of_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "m.umb").write_bytes(gzip.compress(b"") * 4000 + gzip.compress(bytes(range(256)) * 2**15, 0))
+    began = time.process_time()
+    with pytest.raises(FormatError, match="no header of a POSIX tar archive"):
+        read_umb(tmp_path / "m.umb", 1)
+    assert time.process_time() - began < 2.0
+
+
+def test_a_state_far_away_is_refused_at_once() -> None:
+    for far in ((2**31 - 1, 0, {0: 1.0}, 0.0), (0, 0, {2**31 - 1: 1.0}, 0.0)):
+        with pytest.raises(ModelError, match=r"state [01] has no pair"):
+            MDP.from_pairs([far], 0.9)
