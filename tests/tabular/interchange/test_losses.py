@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from fractions import Fraction as F
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from tabular import MDP, ModelError
 from tabular.errors import FormatError
-from tabular.interchange import read_prism, read_umb, to_mdptoolbox, write_drn, write_prism
+from tabular.interchange import read_prism, read_umb, to_mdptoolbox, write_drn, write_prism, write_umb
+from tabular.interchange._tar import members
+from tabular.interchange.umb import _archive
 
 P = [[[1, 0], [0, 1]], [[0, 1], [1, 0]]]
 
@@ -44,6 +47,25 @@ def test_many_streams_take_no_copies_of_the_rest(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no header of a POSIX tar archive"):
         read_umb(tmp_path / "m.umb", 1)
     assert time.process_time() - began < 2.0
+
+
+def test_little_that_unpacks_to_much_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.umb").write_bytes(gzip.compress(bytes(2**26 + 1)))
+    with pytest.raises(FormatError, match="unpacks to more than 67108864 bytes"):
+        read_umb(tmp_path / "m.umb", 1)
+
+
+def test_two_rewards_of_one_name_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "m.umb"
+    write_umb(file, MDP([[[1.0]]], [[2.0]], 1))
+    files = members(file.read_bytes(), "m", 2**20)
+    index = json.loads(files["index.json"])
+    rewards = index["annotations"]["rewards"]
+    rewards["other"] = rewards["reward"]
+    files["annotations/rewards/other/choices/values.bin"] = bytes(8)
+    file.write_bytes(_archive(files | {"index.json": json.dumps(index).encode()}))
+    with pytest.raises(FormatError, match="two of rewards have the name 'r'"):
+        read_umb(file, 1)
 
 
 def test_a_state_far_away_is_refused_at_once() -> None:
