@@ -55,6 +55,7 @@ def constrained_program(
     floats cannot tell. ImproperModel, NotConverged, ValueError (ModelError), TypeError as ``linear_program``.
     """
     setting = setting_of(model, "constrained_program", rho)
+    costs = costs if isinstance(costs, (str, dict)) else list(costs)
     border.positive(tol, "tol", "relative to the objective")
     border.flag(throw, "throw")
     limited = Constraints(setting, costs, limits)

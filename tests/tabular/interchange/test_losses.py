@@ -12,7 +12,7 @@ import pytest
 
 from tabular import MDP, ModelError
 from tabular.errors import FormatError
-from tabular.interchange import read_prism, read_umb, to_mdptoolbox, write_drn, write_prism, write_umb
+from tabular.interchange import read_drn, read_prism, read_umb, to_mdptoolbox, write_drn, write_prism, write_umb
 from tabular.interchange._tar import members
 from tabular.interchange.umb import _archive
 
@@ -72,3 +72,14 @@ def test_a_state_far_away_is_refused_at_once() -> None:
     for far in ((2**31 - 1, 0, {0: 1.0}, 0.0), (0, 0, {2**31 - 1: 1.0}, 0.0)):
         with pytest.raises(ModelError, match=r"state [01] has no pair"):
             MDP.from_pairs([far], 0.9)
+
+
+def test_rows_that_are_long_only_on_a_common_denominator_are_bounded(tmp_path: Path) -> None:
+    """150 kB of text in which each of 3000 entries is an integer of 6 kB."""
+    n, q = 3000, [3**2700, 5**1800, 7**1500, 11**1200, 13**1100]
+    rows = [f"\t\t{t} : {x // n}/{x}" for t, x in enumerate(q)] + [f"\t\t{t} : 1/{n}" for t in range(len(q), n)]
+    lines = ["@type: MDP", "@value_type: rational", "@nr_states", str(n), "@model", "state 0", "\taction a [0]", *rows]
+    lines += [f"state {s}\n\taction a [0]\n\t\t{s} : 1" for s in range(1, n)]
+    (tmp_path / "m.drn").write_text("\n".join(lines))
+    with pytest.raises(FormatError, match="line 7: rows on their common denominators need more than 1600000 bytes"):
+        read_drn(tmp_path / "m.drn", 1, renormalise=True, max_bytes=200_000)

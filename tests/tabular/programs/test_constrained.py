@@ -240,3 +240,9 @@ def test_what_exceeds_a_limit_may_be_better_than_the_optimum() -> None:
         assert sol.violation <= 0 or gap.lower == -np.inf
         better += worth > Fraction(sol.upper)
     assert better
+
+
+def test_costs_one_after_another() -> None:
+    mdp, costs = MODELS["dense"], costs_of(MODELS["dense"], 2)
+    found = [constrained_program(mdp, c, [1e3, 1e3], spread(mdp)).lower for c in (costs, iter(costs))]
+    assert found[0] == found[1]
