@@ -185,9 +185,10 @@ def _in_order(listed: list[Any], S: int, A: int) -> list[Any]:
         first = seen.setdefault((s, a), i)
         if first != i:
             check.fail(f"pairs[{i}] is state {s}, action {a}, as is pairs[{first}]: a pair is listed once")
-    missing = sorted(set(range(S)) - {s for s, _ in seen}) if len({s for s, _ in seen}) < S else []
-    if missing:
-        check.fail(f"state {missing[0]} has no pair: each state needs an available action")
+    states = {s for s, _ in seen}
+    if len(states) < S:
+        missing = next(s for s in range(S) if s not in states)
+        check.fail(f"state {missing} has no pair: each state needs an available action")
     return sorted(listed, key=lambda record: record[:2])
 
 

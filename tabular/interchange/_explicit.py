@@ -74,10 +74,15 @@ def to_mdp(given: Explicit, options: Options) -> MDP:
             f"{len(kept)} states and {len(names)} actions need about {PAIR_BYTES * len(kept) * len(names)} bytes, the limit is "
             f"{options.max_bytes}: pass max_bytes to allow more"
         )
-    pairs = []
+    pairs, weights = [], 0
     for i, s in enumerate(kept):
         for k, choice in enumerate(given.choices[s]):
-            _check_unit(given, choice)
+            weights += _check_unit(given, choice)
+            if options.exact and weights > options.max_bytes:
+                given.refuse(
+                    choice.line,
+                    f"rows on their common denominators need more than {options.max_bytes} bytes: pass max_bytes to allow more",
+                )
             row = {number[t]: p for t, p in choice.row.items() if t not in given.ends}
             end = sum((p for t, p in choice.row.items() if t in given.ends), Fraction(0))
             if not renormalise:
@@ -145,12 +150,14 @@ def _check_sum(given: Explicit, s: int, choice: Choice, exact: bool) -> None:
         )
 
 
-def _check_unit(given: Explicit, choice: Choice) -> None:
+def _check_unit(given: Explicit, choice: Choice) -> int:
+    """Bytes of the row as integers over its common denominator."""
     unit = 1
     for p in choice.row.values():
         unit = lcm(unit, p.denominator)
         if unit.bit_length() > LARGEST_UNIT:
             given.refuse(choice.line, f"the row has a common denominator of more than {LARGEST_UNIT} bits")
+    return len(choice.row) * (unit.bit_length() // 8)
 
 
 def _floats(x: Any, given: Explicit, choice: Choice) -> Any:
@@ -258,4 +265,9 @@ def action_names(mdp: MDP, what: str, allowed: Callable[[str], bool]) -> list[st
     for a, label in enumerate(mdp.action_labels):
         if not allowed(label):
             check.fail(f"action_labels[{a}] is {label!r}, which {what} cannot say: it takes letters, digits and _-.")
+    read = [label.removeprefix("a") for label in mdp.action_labels]
+    if set(read) == {str(a) for a in range(mdp.A)} and read != [str(a) for a in range(mdp.A)]:
+        check.fail(
+            f"action_labels are numbers in another order, {', '.join(mdp.action_labels)[:80]}: {what} takes them for columns"
+        )
     return list(mdp.action_labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from fractions import Fraction
 
 import numpy as np
 
@@ -34,6 +35,10 @@ def settle(mdp: MDP, who: str, what: str, says: Collection[str], drop: Collectio
     if mdp.rho is not None and "start" not in able:
         check.fail(f"{what} has no start distribution: leave it out with drop=['start']")
     rational = holds_rationals(mdp)
+    if "discount" in says and "exact" not in able and mdp.gamma_exact != Fraction(mdp.gamma):
+        check.fail(
+            f"{what} holds floats, and the discount is {check.shown(mdp.gamma_exact)}: drop=['exact'] writes the nearest float"
+        )
     if rational and "exact" not in able:
         check.fail(f"{what} holds floats, and the model is exact: drop=['exact'] writes the nearest floats")
     if mdp.has_end and "ends" not in able:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import lzma
 import zlib
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tabular.errors import FormatError
 
 BLOCK = 512
 LARGEST_MEMORY = 2**27  # of the decoder of xz
 MOST_MEMBERS = 10_000
+PIECE = 2**16
 _FILE, _FOLDER, _NOTE = (b"0", b"\0"), b"5", (b"x", b"g")
 
 
@@ -83,28 +84,29 @@ def _unpacked(data: bytes, name: str, limit: int) -> bytes:
     """What gzip or xz packed, and no byte more than ``limit``."""
     if not data.startswith((b"\x1f\x8b", b"\xfd7zXZ\0")):
         return data
-    out, size = [], 0
+    out, size, at, streams = [], 0, 0, 0
     try:
-        while data:
-            left = limit + 1 - size
-            if data.startswith(b"\x1f\x8b"):
-                unzip = zlib.decompressobj(wbits=31)
-                out.append(unzip.decompress(data, left))
-                whole, data = unzip.eof, unzip.unused_data
-            else:
-                unxz = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LARGEST_MEMORY)
-                out.append(unxz.decompress(data, left))
-                whole, data = unxz.eof, unxz.unused_data
-            size += len(out[-1])
+        while at < len(data):
+            packed: Any = (
+                zlib.decompressobj(wbits=31)
+                if data.startswith(b"\x1f\x8b", at)
+                else lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=LARGEST_MEMORY)
+            )
+            streams += 1
+            while not packed.eof and at < len(data) and size <= limit:  # by pieces: what a stream leaves over is a copy
+                piece = data[at : at + PIECE]
+                out.append(packed.decompress(piece, limit + 1 - size))
+                at += len(piece) - len(packed.unused_data)
+                size += len(out[-1])
             if size > limit:
                 raise FormatError(f"{name} unpacks to more than {limit} bytes: pass max_bytes to allow more")
-            if not whole:
+            if not packed.eof:
                 raise FormatError(f"{name} is cut short: its compressed data do not end")
-            if len(out) > MOST_MEMBERS:
+            if streams > MOST_MEMBERS:
                 raise FormatError(f"{name} has more than {MOST_MEMBERS} compressed streams")
-            data = data.lstrip(b"\0")
-            if data and not data.startswith((b"\x1f\x8b", b"\xfd7zXZ\0")):
-                raise FormatError(f"{name} has {len(data)} bytes after its compressed data")
+            at += len(data[at : at + PIECE]) - len(data[at : at + PIECE].lstrip(b"\0"))
+            if at < len(data) and not data.startswith((b"\x1f\x8b", b"\xfd7zXZ\0"), at):
+                raise FormatError(f"{name} has {len(data) - at} bytes after its compressed data")
     except (zlib.error, lzma.LZMAError, EOFError) as error:
         raise FormatError(f"{name} is damaged: {str(error)[:200]}") from None
     return b"".join(out)

@@ -207,7 +207,9 @@ class Reader:
         for key, note in notes.items():
             if not isinstance(note, dict) or not re.fullmatch(r"[0-9A-Za-z_.-]{1,200}", key):
                 self.fail(f"annotation {shown(key)} of {group} is no object, or has no identifier")
-            names[str(note.get("alias", key))] = key
+            if (alias := str(note.get("alias", key))) in names:
+                self.fail(f"two of {group} have the name {shown(alias)}")
+            names[alias] = key
         if wanted is None:
             if len(names) > 1:
                 raise ValueError(f"{self.path} has {len(names)} of {group}, {', '.join(names)[:200]}: name one")

@@ -121,6 +121,8 @@ def read_prism(
     that differ within a choice are averaged over it in Storm's dialect, as Storm does, and refused in PRISM's, as
     PRISM does. Raises FormatError with file, line and column; ModelError for numbers that are no model.
     """
+    if end_label is not None and lab is None:
+        raise ValueError(f"end_label is {end_label!r}, and labels are in a file of their own: pass lab")
     source = Source(tra, max_bytes)
     first = next(lines_of(source), None)
     if first is None:

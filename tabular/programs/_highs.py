@@ -10,12 +10,20 @@ from tabular.errors import NotConverged
 
 FEASIBILITY = 1e-10
 """The least that HiGHS takes."""
-
+SMALLEST = 1e-12
+"""The least entry of the matrix that HiGHS can be made to keep."""
 
 NEVER_ENDS = (
     "gamma = 1: under no policy does the process that starts at rho surely end, so none has occupancies; programs need ends "
     "that are declared (end=), not states that are kept"
 )
+
+
+def exponents(A: Any) -> np.ndarray:
+    """Of powers of two in whose units the rows of a sparse matrix have largest entries of about one: HiGHS takes small entries
+    for zeros, and refuses those beyond 1e15."""
+    largest = np.asarray(abs(A).max(axis=1).todense()).ravel()
+    return np.where(largest > 0, np.frexp(largest)[1] - 1, 0)
 
 
 class Proposal(NamedTuple):
@@ -54,11 +62,12 @@ def maximise(
     A = A.tocsc()
     m, n = A.shape
     equal = m if equal is None else equal
-    unit = 2.0 ** -np.floor(np.log2(top)) if (top := float(np.abs(c).max(initial=0.0))) > 0 else 1.0
+    unit, units = 1 - int(np.frexp(np.abs(c).max(initial=0.0))[1]), -exponents(A)
+    b = np.ldexp(b, units)
     infinity = highspy.kHighsInf
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = n, m
-    lp.col_cost_, lp.sense_ = c * unit, highspy.ObjSense.kMaximize
+    lp.col_cost_, lp.sense_ = np.ldexp(c, unit), highspy.ObjSense.kMaximize
     lp.col_lower_ = np.where(False if free is None else free, -infinity, np.zeros(n))
     lp.col_upper_ = np.full(n, infinity)
     tied = np.arange(m) < equal
@@ -66,11 +75,11 @@ def maximise(
     lp.row_upper_ = np.where(tied | (not lower), b, infinity)
     lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     lp.a_matrix_.start_, lp.a_matrix_.index_ = A.indptr.astype(np.int32), A.indices.astype(np.int32)
-    lp.a_matrix_.value_ = A.data
+    lp.a_matrix_.value_ = np.ldexp(A.data, units[A.indices])
     solver = highspy.Highs()
     options: dict[str, Any] = {
         "output_flag": False, "threads": 1, "solver": "simplex", "primal_feasibility_tolerance": FEASIBILITY,
-        "dual_feasibility_tolerance": FEASIBILITY,
+        "dual_feasibility_tolerance": FEASIBILITY, "small_matrix_value": SMALLEST,
     }  # fmt: skip
     for name, value in options.items():
         solver.setOptionValue(name, value)
@@ -91,6 +100,6 @@ def maximise(
     basic = highspy.HighsBasisStatus.kBasic
     places = [j for j, s in enumerate(basis.col_status) if s == basic]
     places += [n + i for i, s in enumerate(basis.row_status) if s == basic]
-    x, y = np.array(found.col_value), np.array(found.row_dual) / unit
+    x, y = np.array(found.col_value), np.ldexp(np.array(found.row_dual), units - unit)
     value = float(c @ x) if len(x) else 0.0
     return Proposal(names[status], x, y, value, places, int(solver.getInfo().simplex_iteration_count))

@@ -63,13 +63,8 @@ class Stationary(Setting):
         """With ``gamma = 1`` one that ends wherever that can be."""
         if self.gamma < 1:
             return super().elsewhere(reduced)
-        from tabular.planning.collapse import collapse
-
-        mdp, P = self.model, self.model.csr()
-        ending = collapse(P.indptr, P.indices, P.data, np.ones_like(mdp.rewards), mdp.end, mdp.mask).proper_policy()
-        out = np.zeros(self.shape)
-        out[np.arange(mdp.S), ending] = 1.0
-        return out
+        actions = ending(self.model)
+        return self.pure(np.where(actions >= 0, actions, self.mask.argmax(axis=1)))
 
     def best(self, model: Any, pi: np.ndarray | None = None) -> Any:
         from tabular.planning import solve
@@ -199,6 +194,26 @@ class Staged(Setting):
     def law(self, ops: EnclosureOps) -> Any:
         given = self.model._rho_exact
         return ops.distribution(self.rho, 1) if given is None else ops.array(np.array(given, dtype=object), 1)
+
+
+def ending(mdp: MDP) -> np.ndarray:
+    """(S,) actions under which the process surely ends; -1 in states from which it does under no policy."""
+    P = mdp.csr()
+    owner = np.repeat(np.arange(mdp.S * mdp.A), np.diff(P.indptr))[P.data > 0]
+    target = P.indices[P.data > 0]
+    actions, before = np.zeros(mdp.S, dtype=np.int64), -1
+    while before != (
+        before := int((actions >= 0).sum())
+    ):  # fewer states, until pairs that stay among them end from each
+        pairs = mdp.mask.ravel().copy()
+        pairs[owner[actions[target] < 0]] = False
+        ends = pairs.reshape(mdp.mask.shape) & (mdp.end > 0)
+        actions, size = np.where(ends.any(axis=1), ends.argmax(axis=1), -1), -1
+        while size != (size := int((actions >= 0).sum())):
+            nearer = owner[pairs[owner] & (actions[target] >= 0)]
+            nearer = nearer[actions[nearer // mdp.A] < 0]
+            actions[nearer // mdp.A] = nearer % mdp.A
+    return actions
 
 
 def _columns(P: Any, pairs: np.ndarray, owner: np.ndarray, gamma: float, states: int) -> Any:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from tabular import _border as border
+from tabular.errors import NotConverged
 from tabular.programs._highs import maximise
 from tabular.programs._models import Stationary
-from tabular.programs.linear import TOL, checked
+from tabular.programs.linear import TOL
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 from tabular.reference import operators
 from tabular.reference.enclosure_ops import EnclosureOps
@@ -46,7 +47,11 @@ def average_program(mdp: Any, *, tol: float = TOL, throw: bool = True) -> Progra
     setting = Stationary(model)
     r, system = setting.rewards(), setting.system()
     rows = vstack([system, csr_array(np.ones((1, len(r))))]).tocsc()
-    found = checked(setting, maximise(r, rows, np.append(np.zeros(mdp.S), 1.0)))
+    found = maximise(r, rows, np.append(np.zeros(mdp.S), 1.0))
+    if found.status != "optimal":
+        raise NotConverged(
+            f"HiGHS takes a program with an optimum for {found.status}: the numbers may be too far apart for its tolerances"
+        )
     d, h = setting.spread(np.maximum(found.x, 0.0)), found.y[: mdp.S]
     greedy = np.zeros(setting.shape)
     ahead = np.where(mdp.mask, setting.spread(r - system.T @ h), -np.inf)

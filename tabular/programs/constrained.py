@@ -18,7 +18,7 @@ import numpy as np
 
 from tabular import _border as border
 from tabular.errors import InfeasibleProgram, NotConverged
-from tabular.programs._highs import Proposal, maximise
+from tabular.programs._highs import Proposal, exponents, maximise
 from tabular.programs._models import setting_of
 from tabular.programs._settings import Setting
 from tabular.programs.exact import LARGEST, exact_program, given, message
@@ -55,6 +55,7 @@ def constrained_program(
     floats cannot tell. ImproperModel, NotConverged, ValueError (ModelError), TypeError as ``linear_program``.
     """
     setting = setting_of(model, "constrained_program", rho)
+    costs = costs if isinstance(costs, (str, dict)) else list(costs)
     border.positive(tol, "tol", "relative to the objective")
     border.flag(throw, "throw")
     limited = Constraints(setting, costs, limits)
@@ -65,9 +66,8 @@ def constrained_program(
     made = limited.kept(checked(setting, found))
     multipliers = np.maximum(found.y[setting.states :], 0.0)
     bought, V = limited.priced(multipliers, made.pi)
-    low, high = setting.worth(setting.model, made.pi)
     feasible = bool((made.over[1] <= 0).all())
-    certificates = bounds((low if feasible else -np.inf, high), bought)
+    certificates = bounds(setting.worth(setting.model, made.pi), bought, feasible=feasible)
     certificates[CONSTRAINTS] = Certificate(CONSTRAINTS, "componentwise", *made.over, DUALITY)
     allowed = tol * scale(setting, bought)
     status = judged(certificates[GAP].upper, allowed) if feasible else Status.ROUNDING_FLOOR
@@ -167,7 +167,8 @@ def _refuse(setting: Setting, limited: Constraints, found: Proposal) -> NoReturn
     K, states = len(limited.b), setting.states
     if K == 0:
         checked(setting, found)
-    over = csc_array((-np.ones(K), np.arange(states, states + K), [0, K]), shape=(states + K, 1))
+    sizes = np.ldexp(1.0, exponents(limited.system)[states:])  # of excess, by constraint
+    over = csc_array((-sizes, np.arange(states, states + K), [0, K]), shape=(states + K, 1))
     right = np.concatenate([setting.start, limited.b])
     least = maximise(
         np.append(np.zeros(len(setting.pairs)), -1.0), hstack([limited.system, over]).tocsc(), right, equal=states

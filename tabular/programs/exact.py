@@ -17,7 +17,7 @@ import numpy as np
 
 from tabular import _validate as check
 from tabular.errors import ImproperModel, InfeasibleProgram, NotConverged
-from tabular.programs._highs import maximise
+from tabular.programs._highs import exponents, maximise
 from tabular.programs._models import setting_of
 from tabular.programs._settings import Setting
 from tabular.programs.linear import checked
@@ -117,20 +117,24 @@ class _Program:
         from scipy.sparse import csc_array, hstack
 
         states, K, t = self.setting.states, self.K, len(self.columns)
+        sizes = [Fraction(2) ** int(e) for e in exponents(self.floats)[states:]]  # of excess, by constraint
         if K:
-            over = csc_array((-np.ones(K), np.arange(states, states + K), [0, K]), shape=(self.rows, 1))
+            over = csc_array(
+                (-np.array(sizes, dtype=float), np.arange(states, states + K), [0, K]), shape=(self.rows, 1)
+            )
             wide, c = hstack([self.floats, over]).tocsc(), np.append(np.zeros(self.n), -1.0)
         else:
             wide, c = self.floats, np.zeros(self.n)
         found = checked(self.setting, maximise(c, wide, self.limits, equal=states))
         basic = [t if j == self.n and K else j - (j > self.n and bool(K)) for j in found.basic]
-        columns = [*self.columns, {states + k: Fraction(-1) for k in range(K)}]
+        columns = [*self.columns, {states + k: -sizes[k] for k in range(K)}]
         excess = [*[Fraction(0)] * t, Fraction(-1)]
         try:
             basis = self._completed(basic)
             x, y, first = Tableau(columns, excess, self.right, [*self.closed, not K]).solve(basis)
             if margin := x.get(t, Fraction(0)):
-                weights = y[states:]
+                whole = sum(y[states:], Fraction(0))
+                weights, margin = [v / whole for v in y[states:]], margin / whole
                 raise InfeasibleProgram(message(weights, margin), weights, margin)
             found_x, found_y, second = Tableau(columns, [*self.c, Fraction(0)], self.right, [*self.closed, True]).solve(
                 basis

@@ -15,7 +15,7 @@ import numpy as np
 from tabular import _border as border
 from tabular.errors import ImproperModel, NotConverged
 from tabular.programs._highs import NEVER_ENDS, Proposal, maximise
-from tabular.programs._models import setting_of
+from tabular.programs._models import ending, setting_of
 from tabular.programs._settings import Setting
 from tabular.programs.solution import GAP, ProgramSolution, bounds, delivered, judged
 
@@ -91,16 +91,16 @@ def grounded(setting: Setting) -> None:
 
 
 def checked(setting: Setting, found: Proposal) -> Proposal:
-    """ImproperModel where the program has no optimum; NotConverged where HiGHS is mistaken, for ``gamma < 1`` or a horizon."""
-    if found.status != "optimal" and (setting.gamma < 1 or len(setting.shape) == 3):
+    """ImproperModel where, with ``gamma = 1``, no policy ends from the start; NotConverged where HiGHS is mistaken: no program
+    that comes here is unbounded."""
+    total = setting.gamma == 1 and len(setting.shape) == 2
+    if found.status == "infeasible" and total and (ending(setting.model)[setting.rho > 0] < 0).any():
+        raise ImproperModel(NEVER_ENDS)
+    if found.status != "optimal":
         raise NotConverged(
             f"HiGHS takes a program with an optimum for {found.status}: gamma = {border.discount(setting.gamma)} may be too near "
-            "one, or the numbers too far apart, for its tolerances; solve has no such limits"
+            "one, an end too rare, or the numbers too far apart, for its tolerances; solve has no such limits"
         )
-    if found.status == "infeasible":
-        raise ImproperModel(NEVER_ENDS)
-    if found.status == "unbounded":
-        raise ImproperModel("gamma = 1: the optimal total reward is infinite")
     return found
 
 

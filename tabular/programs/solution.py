@@ -84,14 +84,17 @@ class ProgramSolution:
         return "ProgramSolution\n" + "\n".join(f"  {name:<12} {text}" for name, text in rows)
 
 
-def bounds(own: tuple[float, float], most: float, reference: str = DUALITY) -> dict[str, Certificate]:
-    """Certificates of an objective between ``own`` whose optimum is at most ``most``."""
-    low, high = own
+def bounds(
+    own: tuple[float, float], most: float, reference: str = DUALITY, *, feasible: bool = True
+) -> dict[str, Certificate]:
+    """Certificates of an objective between ``own`` whose optimum is at most ``most``; a policy that is not proved to meet its
+    constraints proves nothing of the optimum, and may be better than it."""
+    low, high = own if feasible else (-np.inf, own[1])
     gap = float(np.nextafter(most - low, np.inf)) if np.isfinite(most) and np.isfinite(low) else np.inf
     return {
-        OWN: Certificate(OWN, "sup", low, min(high, most), reference),
+        OWN: Certificate(OWN, "sup", low, min(high, most) if feasible else high, reference),
         BEST: Certificate(BEST, "sup", low, most, reference),
-        GAP: Certificate(GAP, "sup", 0.0, max(gap, 0.0), reference),
+        GAP: Certificate(GAP, "sup", 0.0 if feasible else -np.inf, max(gap, 0.0), reference),
     }
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from proofs_check.strategies import mdps
 from tabular import MDP, FiniteHorizonMDP, InfeasibleProgram, ModelError, evaluate_policy, solve
+from tabular._validate import check_distribution
 from tabular.certificates import exact_policy_iteration
 from tabular.instances import garnet, proper, random_masks_endings
 from tabular.programs import constrained_program, exact_program, linear_program
@@ -195,3 +196,53 @@ def test_bad_input_is_refused(costs: Any, limits: Any, error: type[Exception], m
     for program in constrained_program, exact_program:
         with pytest.raises(error, match=message):
             program(mdp, costs, limits, spread(mdp))
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-20, 1e20, 1e300])
+def test_costs_in_any_unit(unit: float) -> None:
+    mdp = MDP([[[1, 0], [0, 1]], [[0, 1], [1, 0]]], [[1, 0], [5, 0]], 0.5, rho=[1, 0])
+    cost = unit * np.array([[0.0, 0.0], [1.0, 1.0]])
+    sol = constrained_program(mdp, [cost], [unit / 2])
+    assert sol.lower <= 3.5 <= sol.upper + 1e-12 and sol.violation <= 0 and sol.multipliers is not None
+    assert sol.multipliers[0] * unit == pytest.approx(3.0)
+    for program in constrained_program, exact_program:
+        with pytest.raises(InfeasibleProgram) as caught:
+            program(mdp, [cost, np.array([[1.0, 1.0], [0.0, 0.0]])], [unit / 2, 1.0])
+        assert caught.value.margin > 0 and sum(caught.value.weights) == pytest.approx(1.0)
+
+
+def evaluated(mdp: MDP, pi: np.ndarray) -> Fraction:
+    """What a policy earns from ``spread``, exactly: as the value of the chain that it makes."""
+    m, pairs = mdp.exact(), []
+    for s in range(m.S):
+        whole = sum(map(Fraction, pi[s].tolist()))
+        share = [Fraction(x) / whole for x in pi[s].tolist()]
+        row = {t: sum(share[a] * m.row(s, a).get(t, Fraction(0)) for a in range(m.A)) for t in range(m.S)}
+        pairs.append((s, 0, row, sum(share[a] * m.R[s * m.A + a] for a in range(m.A))))
+    values = exact_policy_iteration(MDP.from_pairs(pairs, m.gamma)).V
+    rho = check_distribution(spread(mdp), m.S)[0]
+    return sum((Fraction(x) * v for x, v in zip(rho.tolist(), values, strict=True)), Fraction(0)) / sum(
+        map(Fraction, rho.tolist())
+    )
+
+
+def test_what_exceeds_a_limit_may_be_better_than_the_optimum() -> None:
+    """The least cost is the limit: no policy in floats is proved to meet it, and some that do not are better."""
+    better = 0
+    for i in range(20):
+        mdp, cost = garnet(3, 2, gamma=(0.9,)).member(3, i), np.random.default_rng(i).random((3, 2))
+        least = -exact_program(mdp._with(rewards=-cost, exact=None), rho=spread(mdp)).value
+        sol = constrained_program(mdp, [cost], [least], spread(mdp), throw=False)
+        optimum = exact_program(mdp, [cost], [least], spread(mdp)).value
+        worth = evaluated(mdp, sol.pi)
+        own, gap = sol.certificates["objective of pi"], sol.certificates["optimal objective - objective of pi"]
+        assert float(own.lower) <= worth <= Fraction(float(own.upper)) and optimum <= Fraction(sol.upper)
+        assert sol.violation <= 0 or gap.lower == -np.inf
+        better += worth > Fraction(sol.upper)
+    assert better
+
+
+def test_costs_one_after_another() -> None:
+    mdp, costs = MODELS["dense"], costs_of(MODELS["dense"], 2)
+    found = [constrained_program(mdp, c, [1e3, 1e3], spread(mdp)).lower for c in (costs, iter(costs))]
+    assert found[0] == found[1]

@@ -168,7 +168,7 @@ def test_a_tolerance_that_cannot_be_met_raises_with_the_solution() -> None:
 
 @pytest.mark.parametrize("form", ["occupancies", "values"])
 @pytest.mark.parametrize("unit", [1e-200, 1.0, 1e150])
-@pytest.mark.parametrize("gamma", [0.0, 0.99, 1 - 1e-6])
+@pytest.mark.parametrize("gamma", [0.0, 0.99, 1 - 1e-6, 1 - 1e-9])
 def test_any_discount_and_any_unit(gamma: float, unit: float, form: str) -> None:
     rng = np.random.default_rng(0)
     mdp = MDP(rng.dirichlet(np.ones(5), size=(5, 3)), unit * rng.normal(size=(5, 3)), gamma, renormalise=True)
@@ -184,3 +184,26 @@ def test_what_highs_mistakes_is_not_blamed_on_the_model() -> None:
     setting = setting_of(MODELS["one of each"], "test", [1])
     with pytest.raises(NotConverged, match=r"takes a program with an optimum for unbounded: gamma = 0\.5"):
         checked(setting, Proposal("unbounded", np.zeros(1), np.zeros(1), 0.0, [], 0))
+
+
+def test_ends_however_rare_are_ends() -> None:
+    """HiGHS takes small entries for zeros, and a program that has an optimum for infeasible."""
+    for end in (2.0**-30, 2.0**-45):
+        rare = MDP([[[1 - end]]], [[1.0]], 1, end=[[end]], rho=[1])
+        sol = linear_program(rare)
+        assert sol.lower <= 1 / end <= sol.upper and exact_program(rare).value == Fraction(1 / end)
+    around = MDP([[[0, 1]], [[1 - end, 0]]], [[1.0], [0.0]], 1, end=[[0], [end]], rho=[1, 0])
+    for program in linear_program, exact_program:
+        with pytest.raises(NotConverged, match="an end too rare"):
+            program(around)
+
+
+def test_states_that_are_kept_where_nobody_comes_do_not_matter() -> None:
+    kept = MDP([[[0, 0], [0, 1]], [[0, 1], [0, 0]]], [[1.0, 0.0], [0.0, -np.inf]], 1, end=[[1, 0], [0, 0]], rho=[1, 0])
+    sol = linear_program(kept)
+    assert sol.lower <= 1 <= sol.upper and sol.gap < 1e-12 and exact_program(kept).value == 1
+
+
+def test_the_least_of_floats_is_no_obstacle() -> None:
+    tiny = MDP([[[1, 0], [0, 1]], [[0, 1], [1, 0]]], [[1e-320, 0], [2e-320, 0]], 0.5, rho=[1, 0])
+    assert exact_program(tiny).value == 2 * Fraction(1e-320)
