@@ -273,9 +273,12 @@ def test_a_worker_with_other_sources_that_comes_late_is_refused(machines: Machin
 def test_a_scheduler_with_other_sources_or_none_is_refused(
     older: Path, file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    none = older / "none" / "proofs_check"  # comes before an installed one
+    none.mkdir(parents=True)
+    (none / "__init__.py").write_text("raise ImportError('not here')")
     for path, why in (
         (older, "has other sources of this project (digest"),
-        (Path("/nowhere"), "cannot run this project"),
+        (none.parent, "cannot run this project"),
     ):
         folder = older / why.split()[0]
         folder.mkdir()

@@ -152,9 +152,9 @@ def horizon_regret(rng: Any) -> np.ndarray:
     return np.reshape(np.stack(columns, axis=-1), (*rng.batch, len(HORIZONS)))
 
 
-def _horizons(ops: Any, rng: Any, power: float) -> Order:
+def _horizons(ops: Any, rng: Any, power: int) -> Order:
     most = [H * _gap(TRIES) * TRIES for H in HORIZONS]
-    shape = [ops.constant(H) ** int(2 * power) for H in HORIZONS]
+    shape = [ops.constant(H) ** power for H in HORIZONS]
     shape = [ops.sqrt(x * PLANTED_STATES * ARMS * TRIES) for x in shape]
     return Order(Sampled(horizon_regret(rng), most), shape, x=HORIZONS, constant=0.2)
 
@@ -166,12 +166,12 @@ def regret_in_the_horizon(ops: Any, m: Any, rng: Any) -> Order:
 
     Open: a measurement. Regret there is (H-1) times the gap times how often a wrong arm is taken.
     """
-    return _horizons(ops, rng, 1.0)
+    return _horizons(ops, rng, 2)
 
 
 @twin(regret_in_the_horizon, why="the root of H")
 def regret_in_the_root_of_the_horizon(ops: Any, m: Any, rng: Any) -> Order:
-    return _horizons(ops, rng, 0.5)
+    return _horizons(ops, rng, 1)
 
 
 def pessimistic(source: Any, rng: Any, seven: float, H: int = 8, K: int = 64) -> np.ndarray:

@@ -85,6 +85,11 @@ def row_strays(source: Any, rng: Any, L: float) -> np.ndarray:
     return np.asarray(far.any(axis=-1))
 
 
+def row_logarithm(source: Any) -> float:
+    """log(4 T S/delta)."""
+    return float(np.log(4 * DRAWN * source.S / DELTA))
+
+
 ROW: dict[str, Any] = {
     "family": families.garnet(4, 2),
     "draws": {"rng": streams},
@@ -102,7 +107,7 @@ def rows_stay_within_their_widths(ops: Any, m: Any, rng: Any) -> Trial:
     Proof: the first by Weissman, :math:`\sqrt{2 (S \log 2 + L)/N}` being less, the second by Bernstein, half of
     :math:`\delta` each and a union over N and y. What comes after a pair is the same sequence however a run meets it.
     """
-    return Trial(row_strays(m.source, rng, float(np.log(4 * DRAWN * m.source.S / DELTA))), DELTA)
+    return Trial(row_strays(m.source, rng, row_logarithm(m.source)), DELTA)
 
 
 @twin(rows_stay_within_their_widths, why="no logarithm: L = 1/2")

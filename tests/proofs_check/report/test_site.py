@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -127,7 +128,7 @@ def test_a_tight_claim_shows_kappa_twins_mutants_and_how_to_repeat_it(made: Made
         "Extremal instance of the attack",
         "half <u>of</u> the bound. Refuted at random_endings[0]:",
         "<em>twice</em>",
-        f"proofs-check verify {made.own}::own.C1a --quick --seed 0",
+        f"proofs-check verify {shlex.quote(f'{made.own}::own.C1a')} --quick --seed 0",
         "--instance 'random_endings[0]:",
         "assumes nothing",
     ):

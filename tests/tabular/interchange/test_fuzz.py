@@ -63,6 +63,8 @@ def read(kind: str, files: tuple[bytes, ...], folder: Path) -> MDP:
         return read_umb(paths[0], F(1, 3), **options)
     if kind.startswith("prism"):
         beside = dict(zip(("lab", "trew", "sta"), paths[1:], strict=False))
+        if not beside:  # labels are in a file of their own
+            del options["end_label"]
         return read_prism(paths[0], 1, **beside, **options)  # type: ignore[arg-type]
     found = load(paths[0], max_bytes=8 * LIMIT)
     assert isinstance(found, MDP)
