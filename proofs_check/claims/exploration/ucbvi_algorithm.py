@@ -114,6 +114,4 @@ MUTANTS = (
     _planted("BF plans with the values of this step", "_plan_bernstein", "own.V[h + 1]", "own.V[h]"),
     _planted("BF forgets its last table", "_lower_bernstein", "min(Q[row], least + mean + c * wide)", "least + mean + c * wide"),
     _planted("a logarithm of one episode", "_log_term", "world.K", "1"),
-    _planted("BF counts the state it leaves", "_observe_bernstein", "most / own.reached[h + 1, t]", "most / own.reached[h, s]",
-           reason="below 100^2 H S^2 A L^2 visits of a state H^2 is the smaller: no run of seconds gets beyond"),
 )  # fmt: skip
