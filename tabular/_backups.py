@@ -165,8 +165,8 @@ class Backups:
         x = self._value(Q)
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
 
-    def weights(self, Q: np.ndarray, TV: np.ndarray) -> np.ndarray:
-        """About the maximiser of each row (S, A), from the conjugate ``TV``: to sweep with, not to return."""
+    def weights(self, Q: np.ndarray) -> np.ndarray:
+        """The maximiser of each row (S, A) up to a factor: to sweep with, not to return."""
         if self.compiled and isinstance(self.reg, Shannon) and np.ndim(self.reg.tau) == 0 and self.reg.tau > 0.0:
             from tabular._jit import threads
             from tabular._kernels import policy_rows
@@ -174,7 +174,7 @@ class Backups:
             pi = np.empty((self.S, self.A))
             with threads(self.threads):
                 kernel = policy_rows.shannon_weights if self.threads == 1 else policy_rows.shannon_weights_parallel
-                kernel(Q, TV, float(self.reg.tau), pi)
+                kernel(Q, float(self.reg.tau), pi)
             return pi
         return self.policy(Q)[0]
 

@@ -11,6 +11,7 @@ from numba import prange
 
 from tabular._jit import kernel
 from tabular._kernels import dense
+from tabular._kernels.rows import max_at
 from tabular._kernels.sparse import expect
 
 
@@ -88,7 +89,7 @@ def _advance_dense(P, actions, gamma, x, V, out):
 
 
 def _trim(pi, cut):
-    """Rows of pi (S, A) without entries below `cut`, divided by what is left (None is below 1 / A or above one)."""
+    """Rows of weights pi (S, A) without entries below `cut`, divided by what is left; the largest is at least 1 / A."""
     A = pi.shape[1]
     for s in prange(pi.shape[0]):
         left = 0.0
@@ -100,11 +101,12 @@ def _trim(pi, cut):
             pi[s, a] /= left
 
 
-def _shannon_weights(Q, V, tau, pi):
-    """pi = exp((Q - V) / tau), V being the conjugate at Q."""
-    for s in prange(V.size):
+def _shannon_weights(Q, tau, pi):
+    """pi[s] in proportion to exp(Q[s] / tau), the largest being one."""
+    for s in prange(Q.shape[0]):
+        top = max_at(Q, s)[0]
         for a in range(Q.shape[1]):
-            pi[s, a] = np.exp((Q[s, a] - V[s]) / tau)
+            pi[s, a] = np.exp((Q[s, a] - top) / tau)
 
 
 @kernel

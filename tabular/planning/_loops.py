@@ -166,7 +166,7 @@ def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: 
             return stop.result(V, Q, TV, status, k)
         last = V
         # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.weights(Q, TV), rows), stop.centred(TV - V)
+        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.weights(Q), rows), stop.centred(TV - V)
         V = V + step
         settled = stop.change <= 2.0 * left
         enough = stop.change * (min(stop.needed, 1.0 / 30) if settled else 1.0 / 30)

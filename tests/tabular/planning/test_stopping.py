@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tabular import MDP, NotConverged, Shannon, Status
+from tabular import MDP, NotConverged, Shannon, Status, solve
 from tabular._backups import Backups
+from tabular.instances import garnet_sparse
 from tabular.planning import SOLVERS, value_iteration
-from tabular.planning._loops import bracket, howard_loop
+from tabular.planning._loops import bracket, howard_loop, modified_loop
 
 INFINITE = [name for name, s in SOLVERS.items() if s.horizon == "infinite"]
 
@@ -112,3 +113,14 @@ def test_bad_options(solver: str) -> None:
         f(mdp, pi0=[[0.5]])
     with pytest.raises(TypeError, match="both given"):
         f(mdp, V0=[0.0], pi0=[0])
+
+
+@pytest.mark.parametrize("tau", [1e-300, 1e-17, 1e-3, 1e300])
+def test_sweeps_of_a_large_soft_model_take_every_temperature(tau: float) -> None:
+    """From all but the maximum to all but the mean."""
+    m = garnet_sparse(1, 40, 4, 5, gamma=0.9)
+    b = Backups(m, Shannon(tau), compiled=True)
+    found = modified_loop(b, np.full(b.S, 1e3), 1e-9, 500, 50)
+    assert found.status is Status.CONVERGED
+    exact = solve(m, Shannon(tau), tol=1e-9)
+    assert np.abs(found.V - exact.V).max() <= 2e-8 * max(1.0, np.abs(exact.V).max())
