@@ -18,6 +18,7 @@ _HOME = {
     "FiniteHorizonMDP": "finite_horizon",
     "ModelError": "errors",
     "ImproperModel": "errors",
+    "InfeasibleProgram": "errors",
     "NotConverged": "errors",
     "TabularError": "errors",
     "Certificate": "solution",

@@ -25,6 +25,17 @@ class NotConverged(TabularError):
         self.solution = solution
 
 
+class InfeasibleProgram(TabularError):
+    """No policy meets the constraints: ``weights`` (K,) prove it, a combination of the constraints that every policy exceeds by at
+    least ``margin`` (proved; a Fraction where the proof is rational).
+    """
+
+    def __init__(self, message: str, weights: Any = None, margin: Any = None) -> None:
+        super().__init__(message)
+        self.weights = weights
+        self.margin = margin
+
+
 class NoExactForm(TabularError):
     """A formula leaves the rationals (exp, log, sqrt): use balls."""
 

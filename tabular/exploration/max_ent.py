@@ -19,6 +19,7 @@ from tabular._backups import Backups
 from tabular.mdp import MDP
 from tabular.operators import occupancy
 from tabular.planning.mdvi import POINTS
+from tabular.programs._answers import improved
 from tabular.solution import Run
 
 
@@ -92,7 +93,7 @@ def _gap(
     """The objective at d, its duality gap, and the policy and the visits of the best answer, found from the policy ``act``."""
     x = d if of == "pairs" else np.broadcast_to(d.sum(axis=1, keepdims=True), d.shape)
     slope = -np.log(x + sigma) - x / (x + sigma)
-    act = _solved(b, slope, act)
+    act = improved(b, slope, act)
     best = _visits(b.mdp, act)
     return smoothed_entropy(d if of == "pairs" else x[:, 0], sigma), float((slope * (best - d)).sum()), act, best
 
@@ -100,18 +101,3 @@ def _gap(
 def _visits(mdp: MDP, pi: np.ndarray) -> np.ndarray:
     mu = occupancy(mdp, pi)
     return np.asarray(mu / mu.sum())
-
-
-def _solved(b: Backups, R: np.ndarray, act: np.ndarray) -> np.ndarray:
-    """Policy iteration with rewards R from the actions ``act``; an action gives way only to what is better beyond rounding."""
-    mdp, states = b.mdp, np.arange(b.mdp.S)
-    scale = 1e-12 * np.abs(R).max() / (1.0 - mdp.gamma)
-    while True:
-        pi = np.zeros((mdp.S, mdp.A))
-        pi[states, act] = 1.0
-        V = np.asarray(b.solve(pi, R[states, act]))
-        Q = np.where(mdp.mask, R + b.q(V) - mdp.rewards, -np.inf)
-        better = Q.max(axis=1) > Q[states, act] + scale
-        if not better.any():
-            return act
-        act = np.where(better, Q.argmax(axis=1), act)

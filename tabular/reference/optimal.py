@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tabular.errors import ImproperModel, NotConverged
+from tabular.errors import ImproperModel, NoExactForm, NotConverged
 from tabular.reference import operators
 from tabular.reference.ball_ops import BallOps
 from tabular.reference.numpy_ops import NumpyOps
@@ -23,6 +23,8 @@ from tabular.regularizers import Hard
 MAX_STEPS = 200
 BALL_STEPS = 40
 SPARE = 32
+REGULARISED_BITS = 2**14
+"""Digits at which regularised values are given up as rationals: Tsallis' are roots, and each step doubles the digits."""
 
 
 def newton_step(ops: Any, m: Any, V: Value, regularizer: Any) -> tuple[Value, Value]:
@@ -107,4 +109,8 @@ def _exact(ops: RationalOps, m: Any, V: np.ndarray, regularizer: Any) -> Value:
         if all(x == 0 for x in d.data):
             return W
         W = new
+        if not isinstance(regularizer, Hard) and max(int(x.q).bit_length() for x in W.data) > REGULARISED_BITS:
+            raise NoExactForm(
+                "the regularised optimal value is not rational, as far as Newton's method tells: use balls"
+            )
     raise NotConverged(f"exact policy iteration took more than {MAX_STEPS} steps (gamma = {Fraction(m.source.gamma)})")
