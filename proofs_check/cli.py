@@ -62,6 +62,15 @@ def _kept(command: argparse.ArgumentParser) -> None:
     kept.add_argument("--no-store", action="store_true", help="keep nothing, compute everything")
 
 
+def _cluster(command: argparse.ArgumentParser) -> None:
+    """Where it is computed."""
+    command.add_argument(
+        "--cluster", metavar="ADDRESS",
+        help="compute on the workers of the Dask scheduler at this address, e.g. tcp://host:8786, instead of --workers here "
+        "(docs/cluster.md); verdicts and bits are the same",
+    )  # fmt: skip
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = _Parser(
@@ -123,6 +132,7 @@ def parser() -> argparse.ArgumentParser:
         "--shard", type=_shard, metavar="I/N",
         help="compute part I of N into the store, without verdicts: see merge",
     )  # fmt: skip
+    _cluster(verify)
     verify.set_defaults(budget="default", fresh=False)
 
     merge = commands.add_parser("merge", help="put the results of shards, or any stores, into one, or prune it")
@@ -150,6 +160,7 @@ def parser() -> argparse.ArgumentParser:
     )
     attack.add_argument("--seed", type=_seed, default=0)
     attack.add_argument("--workers", type=_positive, default=2, help="processes (2); results do not depend on them")
+    _cluster(attack)
     attack.add_argument("--json", action="store_true")
     attack.add_argument(
         "--table", type=Path, metavar="FILE", help="also write the table of κ to this file, in Markdown"
@@ -214,10 +225,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("proofs-check: interrupted" + "".join(f"; {said}" for said in stop.args), file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
+        from proofs_check.cluster import ClusterError
         from proofs_check.parts import StoreError
         from proofs_check.processes import WorkerDied
 
-        if not isinstance(error, (StoreError, WorkerDied)):
+        if not isinstance(error, (ClusterError, StoreError, WorkerDied)):
             raise
         print(f"proofs-check: {error}", file=sys.stderr)
         return USAGE

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from proofs_check import expected, selection, storing, tables, teeth
 from proofs_check.cli import OK, REFUTED
+from proofs_check.cluster import Cluster, connected
 from proofs_check.jobs import Job, run
 from proofs_check.loading import load_paper
 from proofs_check.mutants import StaleMutant
@@ -29,9 +30,9 @@ def verify(options: argparse.Namespace) -> int:
     _check_places(options)
     jobs = selection.jobs(options.names, budget, options.seed)
     start = time.perf_counter()
-    with storing.opened(options) as store:
+    with cluster_of(options) as cluster, storing.opened(options) as store:
         if options.shard is not None:
-            return storing.shard(jobs, store, options)
+            return storing.shard(jobs, store, options, cluster)
         outcome = check(
             jobs,
             options.workers,
@@ -40,6 +41,7 @@ def verify(options: argparse.Namespace) -> int:
             quiet=False,
             store=store,
             fresh=options.fresh,
+            cluster=cluster,
         )
     seconds = time.perf_counter() - start
     data = as_data(outcome, options.budget, options.seed)
@@ -65,6 +67,11 @@ def verify(options: argparse.Namespace) -> int:
     return outcome.code
 
 
+def cluster_of(options: argparse.Namespace) -> contextlib.AbstractContextManager[Cluster | None]:
+    """The cluster that is named, connected to; None without one."""
+    return contextlib.nullcontext() if options.cluster is None else connected(options.cluster)
+
+
 def _check_places(options: argparse.Namespace) -> None:
     """Raises UsageError, before any work, where results could not be written."""
     if options.out is not None:
@@ -88,14 +95,15 @@ def check(
     quiet: bool,
     store: Store | None = None,
     fresh: bool = False,
+    cluster: Cluster | None = None,
 ) -> Outcome:
-    """Run claims, their twins and the mutants; see ``jobs.run`` for ``store`` and ``fresh``.
+    """Run claims, their twins and the mutants; see ``jobs.run`` for ``store``, ``fresh`` and ``cluster``. Mutants stay here.
 
     Faults in the engine's operators meet the foundations here; ``proofs-check mutants`` plants them before all claims.
     """
     with contextlib.nullcontext(Monitor()) if quiet else shown() as monitor:
         planted = verify_claim(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
-        done = run(jobs, workers, store=store, fresh=fresh, monitor=monitor)
+        done = run(jobs, workers, store=store, fresh=fresh, monitor=monitor, cluster=cluster)
         computed, took = monitor.instances, time.monotonic() - monitor.began
         storing.warn_unstored(monitor.unstored if store is not None else 0)
         true = [

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from proofs_check import addresses, digests, runner
 from proofs_check.claim import Claim
+from proofs_check.cluster import Cluster
 from proofs_check.families import LARGE
 from proofs_check.ledger import Cost, total
 from proofs_check.loading import file_module, load_file, load_paper, paper_module
@@ -121,11 +122,13 @@ def run(
     store: Store | None = None,
     fresh: bool = False,
     monitor: Monitor | None = None,
+    cluster: Cluster | None = None,
 ) -> list[Done]:
-    """All jobs, in ``workers`` processes; results in the order of ``jobs``.
+    """All jobs, in ``workers`` processes, or on the workers of ``cluster``; results in the order of ``jobs``.
 
     What ``store`` has is taken from there, unless ``fresh``; what it has not is recorded as it comes, and kept when the run
-    is interrupted. Raises StoreError where it cannot be, WorkerDied where a process was killed.
+    is interrupted. Raises StoreError where it cannot be, WorkerDied where a process was killed, ClusterError where a cluster is
+    lost or a worker of it differs.
     """
     found: dict[int, Done] = {}
 
@@ -134,7 +137,7 @@ def run(
         if progress is not None:
             progress(found[i])
 
-    _execute(jobs, workers, store, fresh, None, monitor or Monitor(), conclude)
+    _execute(jobs, workers, store, fresh, None, monitor or Monitor(), conclude, cluster)
     return [found[i] for i in range(len(jobs))]
 
 
@@ -146,9 +149,10 @@ def run_shard(
     *,
     fresh: bool = False,
     monitor: Monitor | None = None,
+    cluster: Cluster | None = None,
 ) -> tuple[int, int, dict[str, str]]:
     """The units of one shard into a store: how many there are, how many were there before, and faults by claim."""
-    plans = _execute(jobs, workers, store, fresh, shard, monitor or Monitor(), lambda i, plan: None)
+    plans = _execute(jobs, workers, store, fresh, shard, monitor or Monitor(), lambda i, plan: None, cluster)
     mine = sum(shard.has(unit) for plan in plans for unit in plan.units)
     faults = {plan.job.id: plan.faults[min(plan.faults)] for plan in plans if plan.faults}
     return mine, sum(plan.reused for plan in plans), faults
@@ -162,6 +166,7 @@ def _execute(
     shard: Shard | None,
     monitor: Monitor,
     conclude: Callable[[int, _Plan], None],
+    cluster: Cluster | None,
 ) -> list[_Plan]:
     """Compute what is missing; ``conclude`` each job as soon as it is complete."""
     plans = [_Plan(job, claim, units(job, claim)) for job in jobs for claim in (job.load(),)]
@@ -190,6 +195,9 @@ def _execute(
         if not plan.left:
             conclude(task.of, plan)
 
+    if cluster is not None:
+        cluster.spread(tasks, take, store, monitor.waiting)
+        return plans
     own = store.begin() if store is not None and tasks else None
     given = (None, "", "") if own is None else (str(own.folder), own.id, digests.engine())
     try:

@@ -145,8 +145,8 @@ class Store:
             raise StoreError(f"{self._file} is damaged: record {row['key']} is one of {record.claim} {record.label}")
         return record
 
-    def begin(self) -> Run:
-        """Start a run: its workers append to files in ``Run.folder``."""
+    def begin(self, machine: dict[str, Any] | None = None) -> Run:
+        """Start a run: its workers append to files in ``Run.folder``. ``machine``: where it computes; None: here."""
         folder = self._parts / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
         try:
             self._parts.mkdir(exist_ok=True)
@@ -162,7 +162,7 @@ class Store:
                     "engine": digests.engine(),
                     "versions": digests.versions(),
                     "project": digests.project(),
-                    "machine": digests.machine(),
+                    "machine": machine or digests.machine(),
                 }
             )
             writer.close()

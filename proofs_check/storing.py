@@ -20,6 +20,7 @@ from proofs_check.selection import UsageError, writable
 from proofs_check.store import DEFAULT, Store
 
 if TYPE_CHECKING:
+    from proofs_check.cluster import Cluster
     from proofs_check.jobs import Job
     from proofs_check.outcome import Outcome
 
@@ -46,7 +47,7 @@ def opened(options: argparse.Namespace) -> Iterator[Store | None]:
             ) from None
 
 
-def shard(jobs: Sequence[Job], store: Store | None, options: argparse.Namespace) -> int:
+def shard(jobs: Sequence[Job], store: Store | None, options: argparse.Namespace, cluster: Cluster | None = None) -> int:
     """``proofs-check verify --shard``: results into the store, and no verdicts."""
     from proofs_check.jobs import Shard, run_shard
     from proofs_check.progress import shown
@@ -57,7 +58,9 @@ def shard(jobs: Sequence[Job], store: Store | None, options: argparse.Namespace)
     part = Shard(*options.shard)
     planted = verify(teeth.planted_falsehood(), BUDGETS["quick"], hunt=True)
     with shown() as monitor:
-        units, reused, faults = run_shard(jobs, options.workers, store, part, fresh=options.fresh, monitor=monitor)
+        units, reused, faults = run_shard(
+            jobs, options.workers, store, part, fresh=options.fresh, monitor=monitor, cluster=cluster
+        )
     said = {
         "shard": f"{part.i}/{part.n}",
         "chunks": units,

@@ -53,7 +53,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a task came to: results up to the first fault. ``stored``: they were recorded."""
+    """What a task came to: results up to the first fault. ``stored``: they were recorded, or may be by whoever gets them."""
 
     task: Task
     records: tuple[Record, ...]
@@ -94,12 +94,15 @@ class _Desk:
             self._writer = PartWriter(Path(folder) / f"{os.getpid()}.part")
 
     def record(self, record: Record) -> bool:
-        """Write it down, unless a module was imported whose source has changed since: then nobody knows what it is a result of."""
-        if self._writer is None or not self._same:
+        """Write it down, unless a module was imported whose source has changed since: then nobody knows what it is a result of.
+
+        Without a folder, whether it could be.
+        """
+        if not self._same:
             return False
         if len(sys.modules) != self._modules:
             self._modules, self._same = len(sys.modules), digests.engine_state() == self._state
-        if self._same:
+        if self._same and self._writer is not None:
             try:
                 self._writer.append(record.as_data())
             except OSError as error:
@@ -123,6 +126,12 @@ def start(folder: str | None, run: str, engine: str) -> None:
 
 
 _broken: list[str] = []
+
+
+def start_once() -> None:
+    """In a process that works for others, who record: it watches its sources from its first task to its last."""
+    if not _desk:
+        start(None, "", digests.engine())
 
 
 def work(task: Task) -> Finished:

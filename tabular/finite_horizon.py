@@ -230,6 +230,12 @@ class FiniteHorizonMDP:
             notes.append("exact")
         return f"FiniteHorizonMDP({', '.join(notes)}{f', {self.name!r}' if self.name else ''})"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: stages, sizes and what is special, in a table."""
+        from tabular._html import finite_horizon
+
+        return finite_horizon(self)
+
 
 def _restore(fields: dict[str, Any]) -> FiniteHorizonMDP:
     self = object.__new__(FiniteHorizonMDP)

@@ -182,7 +182,21 @@ class MDP:
         return from_exact(model, **options)
 
     @classmethod
-    def from_gymnasium(cls, env: Any, gamma: Any, **options: Any) -> MDP:
+    def from_pairs(cls, pairs: Any, gamma: Any, **options: Any) -> MDP:
+        """From state-action pairs ``(s, a, row, r)`` or ``(s, a, row, r, end)``; see ``tabular.pairs.from_pairs``."""
+        from tabular.pairs import from_pairs
+
+        return from_pairs(pairs, gamma, **options)
+
+    @classmethod
+    def from_pair_arrays(cls, s_indices: Any, a_indices: Any, P: Any, R: Any, gamma: Any, **options: Any) -> MDP:
+        """From arrays over pairs, row i of ``P`` (L, S) that of pair i; see ``tabular.pairs.from_pair_arrays``."""
+        from tabular.pairs import from_pair_arrays
+
+        return from_pair_arrays(s_indices, a_indices, P, R, gamma, **options)
+
+    @classmethod
+    def from_gymnasium(cls, env: Any, gamma: Any = None, **options: Any) -> MDP:
         """From a Gymnasium environment with a table ``env.unwrapped.P`` (or its id); see ``tabular.interchange.gymnasium``."""
         from tabular.interchange.gymnasium import from_gymnasium
 
@@ -326,6 +340,12 @@ class MDP:
         if self.is_exact:
             notes.append("exact")
         return f"MDP({', '.join(notes)}{f', {self.name!r}' if self.name else ''})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: sizes, storage and what is special, in a table."""
+        from tabular._html import mdp
+
+        return mdp(self)
 
 
 def _restore(fields: dict[str, Any]) -> MDP:

@@ -83,8 +83,9 @@ class Solution:
     def asdict(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
-    def __repr__(self) -> str:
-        rows = [
+    def _facts(self) -> list[tuple[str, str]]:
+        """What people are shown, line by line."""
+        return [
             ("method", self.method),
             *([] if self.regularizer is None else [("regularizer", _shown(self.regularizer))]),
             ("status", f"{self.status.name} after {self.iterations} iterations"),
@@ -92,7 +93,15 @@ class Solution:
             ("policy_gap", f"{self.policy_gap:.3g}"),
             ("V", np.array2string(self.V, precision=6, threshold=8, edgeitems=3)),
         ]
-        return "Solution\n" + "\n".join(f"  {name:<12} {text}" for name, text in rows)
+
+    def __repr__(self) -> str:
+        return "Solution\n" + "\n".join(f"  {name:<12} {text}" for name, text in self._facts())
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the same as a table."""
+        from tabular._html import table
+
+        return table("Solution", self._facts())
 
 
 def _shown(regularizer: Any) -> str:

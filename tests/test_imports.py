@@ -77,3 +77,16 @@ def test_the_checker_runs_from_its_file_alone() -> None:
     code = "import runpy, sys\nrunpy.run_path(sys.argv[1])\nprint(*sys.modules)"
     loaded = _fresh(code, str(ROOT / "tabular" / "checker.py")).split()
     assert not [name for name in loaded if name.startswith("tabular")]
+
+
+def test_formats_import_a_library_only_when_it_is_asked_for() -> None:
+    """Reading files needs none; a library that is missing is named, with what installs it."""
+    loaded = _loaded("import tabular.interchange as x; [getattr(x, n) for n in x.__all__ if n != 'to_gymnasium']")
+    heavy = {*HEAVY, "quantecon", "mdptoolbox", "stormpy", "umbi"}
+    assert loaded.isdisjoint(heavy), f"the formats import {sorted(loaded.intersection(heavy))}"
+    code = (
+        "import sys; sys.modules['quantecon'] = None\n"
+        "from tabular import MDP\nfrom tabular.interchange import to_quantecon\n"
+        "try:\n    to_quantecon(MDP([[[1.0]]], [[0.0]], 0.5))\nexcept ImportError as error:\n    print(error)"
+    )
+    assert "quantecon is not installed, and this format needs it: pip install quantecon" in _fresh(code)

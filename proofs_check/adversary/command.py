@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -16,6 +16,7 @@ from proofs_check import counterexample, drawing, expected, selection, tables
 from proofs_check.adversary.engine import Attack, attack
 from proofs_check.claim import Claim
 from proofs_check.cli import OK, REFUTED
+from proofs_check.cluster import Cluster, anywhere
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.runner import BUDGETS
 from proofs_check.settle import EngineFault
@@ -101,9 +102,22 @@ def strike(target: Target) -> Struck:
     return Struck(target, result, fault, time.perf_counter() - start)
 
 
+def _struck_on(cluster: Cluster, aims: Sequence[Target], advance: Callable[[str], None]) -> list[Struck]:
+    """All targets on the workers of a cluster, in their order."""
+    found: dict[Target, Struck] = {}
+
+    def take(struck: Struck, machine: object) -> None:
+        found[struck.target] = struck
+        advance(struck.target.id)
+
+    there = [replace(aim, job=anywhere(aim.job)) for aim in aims]
+    cluster.each(strike, there, take)
+    return [replace(found[one], target=aim) for aim, one in zip(aims, there, strict=True)]
+
+
 def run(options: argparse.Namespace) -> int:
     """The command: 1 where something is refuted that is not known to be false, or where a body raised; 0 otherwise."""
-    from proofs_check.commands import progress
+    from proofs_check.commands import cluster_of, progress
 
     if not options.names and not options.all:
         raise selection.UsageError("name claims, papers or files to attack, or say --all")
@@ -112,8 +126,11 @@ def run(options: argparse.Namespace) -> int:
         selection.writable(options.table.parent, "--table")
     aims = targets(options.names, options.evaluations, options.seed)
     start = time.perf_counter()
-    with progress(len(aims), options.json) as advance:
-        struck = fan_out(strike, aims, options.workers, lambda s: advance(s.target.id), ONE_THREAD)
+    with cluster_of(options) as cluster, progress(len(aims), options.json) as advance:
+        if cluster is None:
+            struck = fan_out(strike, aims, options.workers, lambda s: advance(s.target.id), ONE_THREAD)
+        else:
+            struck = _struck_on(cluster, aims, advance)
     seconds = time.perf_counter() - start
     saved = {s.target.id: _save(options.out, s) for s in struck if s.result is not None and s.result.status in SAVED}
     if options.table is not None:

@@ -11,18 +11,17 @@ from __future__ import annotations
 import io
 import json
 import os
-import secrets
 import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from tabular.errors import FormatError
+from tabular.interchange._text import replacing
 
 HEADER = "header"
 LARGEST_HEADER = 2**26
@@ -60,22 +59,12 @@ def from_json(x: np.ndarray, name: str) -> Any:
 
 def write(path: str | os.PathLike[str], header: dict[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """Write all or nothing: to a new file beside ``path``, which then takes its name."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with open(beside, "xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for name, x in ({HEADER: to_json(header)} | dict(arrays)).items():
-                    info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-                    info.compress_type = zipfile.ZIP_DEFLATED
-                    with archive.open(info, "w", force_zip64=True) as member:
-                        np.lib.format.write_array(member, np.ascontiguousarray(x), version=(1, 0), allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, x in ({HEADER: to_json(header)} | dict(arrays)).items():
+            info = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(info, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(x), version=(1, 0), allow_pickle=False)
 
 
 class Archive:

@@ -35,17 +35,20 @@ _ACTIONS = {
 }
 
 
-def from_gymnasium(env: Any, gamma: Any, *, exact: bool = False, sparse: bool | None = None, **make_kwargs: Any) -> MDP:
+def from_gymnasium(
+    env: Any, gamma: Any = None, *, exact: bool | None = None, sparse: bool | None = None, **make_kwargs: Any
+) -> MDP:
     """The MDP of an environment with a table ``env.unwrapped.P``.
 
     Parameters
     ----------
     env : an environment, or its id, which ``gymnasium.make`` makes with ``make_kwargs`` (``map_name="8x8"``,
         ...).
-    gamma : discount in [0, 1].
+    gamma : discount in [0, 1]; None: that of the environment, if it has one (those of ``to_gymnasium`` have).
     exact : read each probability as the rational of denominator up to a million that rounds to it
         (0.33333333333333337 is 1/3) and each reward as the decimal that it prints as, for an exact model;
-        rows must then sum to exactly one. Else the floats stay as they are.
+        rows must then sum to exactly one. Else the floats stay as they are. Fractions in the table are themselves;
+        None: True where the environment says that its table holds them (``exact``), else False.
     sparse : store as CSR; None: dense where small.
 
     Start distribution: the environment's ``initial_state_distrib`` or ``isd``, else None.
@@ -67,11 +70,15 @@ def from_gymnasium(env: Any, gamma: Any, *, exact: bool = False, sparse: bool | 
             f"{', '.join(make_kwargs)}: options of gymnasium.make, which need an id instead of an environment"
         )
     base = _unwrapped(env)
+    gamma = getattr(base, "gamma", None) if gamma is None else gamma
+    if gamma is None:
+        check.fail(f"{type(base).__name__} has no discount: pass gamma")
+    exact = bool(getattr(base, "exact", False)) if exact is None else exact
     S, A, rows = _table(base)
     start = _start(base)
     name = _name(env, base)
-    labels = _state_labels(base, S)
-    actions = _ACTIONS.get(type(base).__name__)
+    labels = getattr(base, "state_labels", None) or _state_labels(base, S)
+    actions = getattr(base, "action_labels", None) or _ACTIONS.get(type(base).__name__)
     if actions is not None and len(actions) != A:
         actions = None
     pairs = [_pair(row, S, divmod(i, A), exact) for i, row in enumerate(rows)]
@@ -202,6 +209,8 @@ def _transition(item: Any, S: int, where: str, exact: bool) -> tuple[Fraction, i
 def _rational(x: Any, name: str, index: Any = ()) -> Fraction:
     """The rational of small denominator that a probability stands for, up to rounding relative to 1."""
     given = check.to_fraction(x, f"{name} probability" if not index else name, index)
+    if isinstance(x, Fraction):
+        return given
     near = given.limit_denominator(LARGEST_DENOMINATOR)
     if abs(near - given) > check.EPS:
         check.fail(

@@ -24,10 +24,10 @@ from tabular.errors import FormatError
 from tabular.exact_model import ExactModel
 from tabular.finite_horizon import FiniteHorizonMDP, _restore, _terminal
 from tabular.interchange._archive import LARGEST_BYTES, Archive, from_json, refuse, to_json, write
+from tabular.interchange._text import LARGEST_UNIT
 from tabular.mdp import CSR, MDP
 
 FORMAT, VERSION = "tabular-model", 1
-LARGEST_UNIT = 2**16  # bits of the common denominator of a distribution: sums of longer ones take minutes
 
 _F8, _I8, _I4, _B1, _U1 = (np.dtype(x) for x in ("<f8", "<i8", "<i4", "|b1", "|u1"))
 _FRACTION = re.compile(r"(-?[0-9]{1,4300})(?:/([0-9]{1,4300}))?", re.ASCII)
