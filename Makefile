@@ -11,7 +11,7 @@ CHECK   := "$(BIN)/proofs-check"
 KERNEL_TESTS ?= $(wildcard $(addprefix tests/tabular/,_kernels* reference test_*kernels*.py test_operators.py test_regularizers.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help verify verify-quick verify-thorough mutants calibration tightness bench test test-thorough lint coverage lock clean
+.PHONY: help verify verify-quick verify-thorough mutants calibration tightness bench report test test-thorough test-browser lint coverage lock clean
 
 help:  ## this list
 	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -39,11 +39,17 @@ bench: $(READY)  ## the project beside its peers: tables, raw numbers and the pl
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks exponents
 
+report: $(READY)  ## what the store knows, as a site in report/ to open in a browser; runs nothing
+	$(CHECK) report
+
 test: lint coverage  ## lint, the kernels' tests with the JIT off, then all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 test-thorough: $(READY)  ## the tests that `make test` deselects by name
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m thorough
+
+test-browser: $(READY)  ## the site of the report in a headless Chromium (CHROMIUM=..., else the one on the path)
+	$(BIN)/python -m pytest -m browser tests/proofs_check/report
 
 lint: $(READY)  ## ruff, mypy, and the direction of imports
 	$(BIN)/ruff check

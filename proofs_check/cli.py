@@ -1,4 +1,4 @@
-"""``proofs-check``: list, verify, attack, show, cite, mutants.
+"""``proofs-check``: list, verify, attack, show, cite, report, mutants.
 
 Exit codes are listed in ``EXITS``. Tables and JSON go to stdout, progress to stderr.
 """
@@ -183,6 +183,19 @@ def parser() -> argparse.ArgumentParser:
     cite = commands.add_parser("cite", help="BibTeX of a paper")
     cite.add_argument("paper", metavar="PAPER")
 
+    report = commands.add_parser("report", help="a site of what a store knows, to read without a server; runs nothing")
+    report.add_argument("names", nargs="*", metavar="PAPER|FILE", help="all papers of the registry if none")
+    report.add_argument("--out", type=Path, default=Path("report"), metavar="DIR", help="where the pages go (report)")
+    report.add_argument(
+        "--store", type=Path, metavar="DIR", help="results to show (.proofs-check; without one, claims are not yet run)"
+    )
+    report.add_argument(
+        "--attacks", type=Path, metavar="JSON", help="what attack --json printed: its κ and extremal instances join"
+    )
+    report.add_argument(
+        "--results", type=Path, metavar="DIR", help="what verify --out wrote: its counterexamples, made smaller, join"
+    )
+
     register = commands.add_parser(
         "register", help="bring a paper's registry file up to date with the code of its claims"
     )
@@ -257,6 +270,10 @@ def _run(options: argparse.Namespace) -> int:
         from proofs_check import storing
 
         return int(getattr(storing, options.command)(options))
+    if options.command == "report":
+        from proofs_check.report.command import report
+
+        return report(options)
     if options.command == "show":
         from proofs_check.showing import show
 

@@ -78,12 +78,13 @@ def _version(distribution: str) -> str:
 
 @cache
 def engine_files() -> tuple[Path, ...]:
-    """The sources that every verdict rests on: ``tabular`` and ``proofs_check`` without the papers' claims."""
+    """The sources that every verdict rests on: ``tabular`` and ``proofs_check`` without the papers' claims and the report."""
     import tabular
 
     here = Path(__file__).resolve().parent
     roots = (Path(tabular.__file__).resolve().parent, here)
-    return tuple(p for root in roots for p in sorted(root.rglob("*.py")) if here / "claims" not in p.parents)
+    apart = {here / "claims", here / "report"}
+    return tuple(p for root in roots for p in sorted(root.rglob("*.py")) if apart.isdisjoint(p.parents))
 
 
 @cache

@@ -156,6 +156,17 @@ def rounded_down(ratio: float) -> str:
     return f"{np.floor(ratio * 1e4) / 1e4:.4f}"
 
 
+def ratio(x: float | None) -> str:
+    """Towards zero, with the digits that tell it from one; "1" where it is exactly that."""
+    if x is None:
+        return ""
+    if x == 1:
+        return "1"
+    if 0.9999 <= x < 1:
+        return f"1 - {1 - x:.1e}"
+    return rounded_down(x)
+
+
 def nearest(v: Verdict) -> str:
     """How near a claim comes to its bound, and where: a ratio that was reached, or a gap that is at most as wide."""
     from proofs_check.weighing import up

@@ -169,8 +169,8 @@ def _print(struck: Sequence[Struck], saved: dict[str, Path], seconds: float) -> 
         table.add_row(
             s.target.id,
             Text(r.status, style="red" if r.status == "refuted" else ""),
-            _ratio(r.random),
-            _ratio(r.ratio) or _instead(r),
+            tables.ratio(r.random),
+            tables.ratio(r.ratio) or _instead(r),
             f"{r.evaluations:,}",
             "" if r.size is None else f"S={r.size[0]}, A={r.size[1]}",
             Text(r.reason or ("" if r.instance is None else str(r.instance["address"]))),
@@ -202,7 +202,7 @@ def markdown(struck: Sequence[Struck], evaluations: int, seed: int) -> str:
             where = [*(at if found else []), r.source if found else "", _instead(r), r.reason]
             tried = f"{r.evaluations:,}" if r.evaluations else "—"
             said = "; ".join(text for text in where if text)
-            cells = (r.id, _ratio(r.random) or "—", _ratio(r.ratio) or "—", said, tried, str(seed))
+            cells = (r.id, tables.ratio(r.random) or "—", tables.ratio(r.ratio) or "—", said, tried, str(seed))
         lines.append("| " + " | ".join(c.replace("|", "\\|").replace("\n", " ") for c in cells) + " |\n")
     return "".join(lines)
 
@@ -225,7 +225,7 @@ def _again(target: Target, path: Path) -> str:
 def detailed(r: Attack) -> list[str]:
     """History, extremal instance as a graph, and both sides on it."""
     lines = [f"{r.id}: {r.status}"]
-    lines += [f"  after {n:>7,}: ratio {_ratio(ratio)} ({source})" for n, ratio, source in r.history]
+    lines += [f"  after {n:>7,}: ratio {tables.ratio(ratio)} ({source})" for n, ratio, source in r.history]
     if r.instance is not None:
         mdp, payloads = counterexample.replay(r.instance)
         lines.append(f"  {SHOWN.get(r.status, 'extremal instance')}, {r.instance['address']}, simplified:")
@@ -236,14 +236,3 @@ def detailed(r: Attack) -> list[str]:
                 "    " + ", ".join(f"{n} in [{a!r}, {b!r}]" for n, (a, b) in zip(names, (r.left, r.right), strict=True))
             )
     return lines
-
-
-def _ratio(x: float | None) -> str:
-    """Towards zero, with the digits that tell it from one; "1" where it is exactly that."""
-    if x is None:
-        return ""
-    if x == 1:
-        return "1"
-    if 0.9999 <= x < 1:
-        return f"1 - {1 - x:.1e}"
-    return tables.rounded_down(x)
