@@ -20,11 +20,15 @@ from types import ModuleType
 from typing import Any
 
 KERNELS = "tabular._kernels"
+LEARNERS = "tabular.exploration"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A fault. ``function`` may be a method, "Class.method"; ``reason`` says why it may survive, if nobody can notice it."""
+    """A fault. ``function`` may be a method, "Class.method"; ``reason`` says why it may survive, if nobody can notice it.
+
+    ``met_by``: ids of the claims that meet it, where others of the paper would run for minutes and notice nothing; none: all.
+    """
 
     name: str
     module: str
@@ -32,6 +36,7 @@ class Mutant:
     old: str
     new: str
     reason: str = ""
+    met_by: tuple[str, ...] = ()
 
     @property
     def of_kernels(self) -> bool:
@@ -122,6 +127,26 @@ def plant(mutant: Mutant) -> None:
             for name, value in list(vars(module).items()):
                 if value is original:
                     setattr(module, name, mutated)
+    _plant_registered(original, mutated)
+
+
+def _plant_registered(original: Any, mutated: Any) -> None:
+    """Learners and widths are found by their class, not by the names of their functions."""
+    from tabular._jit import kernel
+    from tabular._kernels import interaction, widths
+    from tabular.exploration import learners
+
+    def new(f: Any) -> Any:
+        return kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f
+
+    loops: dict[type, Any] = interaction._registered
+    kinds: dict[type, Any] = learners._kinds
+    for cls, functions in loops.items():
+        loops[cls] = type(functions)(*map(new, functions))
+    for cls, bound in widths._registered.items():
+        widths._registered[cls] = new(bound)
+    for cls, kind in kinds.items():
+        kinds[cls] = type(kind)(*(mutated if f is original else f for f in kind))
 
 
 def _plant_kernel(mutant: Mutant) -> None:
@@ -132,9 +157,10 @@ def _plant_kernel(mutant: Mutant) -> None:
     """
     code, file = rewritten_module(mutant)
     package = sys.modules[KERNELS]
-    for name in [name for name in sys.modules if name.startswith(KERNELS + ".")]:
-        del sys.modules[name]
-        delattr(package, name.rpartition(".")[2])
+    for name in [name for name in sys.modules if name.startswith((KERNELS + ".", LEARNERS))]:
+        del sys.modules[name]  # learners, too, which are registered with the kernels
+        if name.startswith(KERNELS):
+            delattr(package, name.rpartition(".")[2])
     module = ModuleType(mutant.module)
     module.__file__, module.__package__ = str(file), KERNELS
     sys.modules[mutant.module] = module

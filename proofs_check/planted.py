@@ -53,7 +53,7 @@ class Planted:
     @property
     def kernels_checked(self) -> bool:
         """Whether it is for the check of kernel values to notice, which is one and the same in the run of every claim."""
-        return self.mutant.of_kernels or self.compiled
+        return (self.mutant.of_kernels and not self.of) or self.compiled
 
     @property
     def first_is_enough(self) -> bool:

@@ -20,7 +20,7 @@ from proofs_check.evidence import Inequality
 from proofs_check.jobs import ONE_THREAD, Job, fan_out
 from proofs_check.ledger import Cost, total
 from proofs_check.loading import claims_of
-from proofs_check.mutants import check, mutants_of
+from proofs_check.mutants import Mutant, check, mutants_of
 from proofs_check.parts import PartWriter
 from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
 from proofs_check.records import Record, key
@@ -89,12 +89,19 @@ def plans(jobs: Sequence[Job], *, kernels: bool = True, every: bool = True) -> l
     first = not every
     found = [Planted(m, met, first=first) for m in operator_mutants.MUTANTS] if met else []
     for of, own in _by_origin(jobs):
-        found += [Planted(m, own, of=of, first=first) for m in mutants_of(own[0].module())]
+        known = {c.id for c in claims_of(own[0].module())}
+        found += [Planted(m, _meeting(m, own, known), of=of, first=first) for m in mutants_of(own[0].module())]
     if kernels and met:
         found += [Planted(m, met) for m in kernel_mutants.MUTANTS]
     for each in found:
         check(each.mutant)
     return found
+
+
+def _meeting(mutant: Mutant, own: tuple[Job, ...], known: set[str]) -> tuple[Job, ...]:
+    if strange := set(mutant.met_by) - known:
+        raise ValueError(f"the mutant {mutant.name!r} is to meet {sorted(strange)[0]}, which is no claim beside it")
+    return tuple(job for job in own if job.id in mutant.met_by) if mutant.met_by else own
 
 
 def in_part(jobs: Sequence[Job]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from tabular.exploration.reward_free import RF_UCRL, RF_Express
 from tabular.exploration.soft import SoftOptimisticPlanning
 from tabular.exploration.ucbvi import UCBVI_BF, UCBVI_CH
 from tabular.exploration.ucrl2 import ucrl2
-from tabular.exploration.uniform import Random
+from tabular.exploration.uniform import Fixed, Random
 from tabular.exploration.widths import Bernstein, Hoeffding, Jaksch, KullbackLeibler, Weissman, register_width
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "UCB_B",
     "UCB_H",
     "Bernstein",
+    "Fixed",
     "Hoeffding",
     "Jaksch",
     "KullbackLeibler",

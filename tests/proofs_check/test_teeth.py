@@ -288,6 +288,7 @@ def test_a_survivor_with_a_reason_fails_nothing(tmp_path: Path, capsys: pytest.C
         ("MUTANTS = MUTANTS[0]", "expected a tuple of Mutants"),
         ('MUTANTS += (Mutant("stale", __name__, "half", "7", "8"),)', "does not contain '7'"),
         ('MUTANTS += (Mutant("a claim", __name__, "body", "2", "3"),)', "no plain function"),
+        ('MUTANTS += (Mutant("far", __name__, "half", "2", "3", met_by=("own.C9",)),)', "own.C9, which is no claim"),
     ],
 )
 def test_a_list_of_mutants_that_is_wrong_is_refused(
@@ -302,6 +303,30 @@ def test_a_mutant_that_no_claim_runs_changes_nothing(tmp_path: Path) -> None:
     plans = [p for p in teeth.plans(selection.jobs([file], BUDGETS["quick"], 0), kernels=False) if p.of]
     (found,) = teeth.bite(plans, workers=1)
     assert not found.canary and found.of == file and not found.killed_by
+
+
+def test_a_mutant_may_name_the_claims_that_meet_it(tmp_path: Path) -> None:
+    one = 'MUTANTS = (Mutant("thrice", __name__, "half", "2", "3", met_by=("own.C2",)),)\n'
+    jobs = selection.jobs([_file(tmp_path, more=ANOTHER + one)], BUDGETS["quick"], 0)
+    (plan,) = (p for p in teeth.plans(jobs, kernels=False) if p.of)
+    assert [job.id for job in plan.jobs] == ["own.C2"]
+    (found,) = teeth.bite([plan], workers=1)
+    assert not found.noticed and not found.canary  # own.C1 would have noticed
+
+
+def test_faults_of_learners_are_planted_where_their_classes_find_them() -> None:
+    code = """
+        from proofs_check.mutants import Mutant, plant
+        from tabular.exploration import UCBVI_CH, interact
+        from tabular.instances.exploration import deep_sea
+        play = lambda: interact(deep_sea(3), UCBVI_CH(bonus_scale=0.01), 20).result["total_regret"][0]
+        before = play()
+        plant(Mutant("no bonus", "tabular.exploration.ucbvi", "_observe_hoeffding", "learner.bonus_scale", "0.0"))
+        assert play() != before
+    """
+    lines = "\n".join(line.strip() for line in code.splitlines())
+    environment = os.environ | ONE_THREAD | {"NUMBA_DISABLE_JIT": "1"}
+    subprocess.run([sys.executable, "-c", lines], check=True, env=environment)
 
 
 def test_parts_of_a_paper_list_theirs() -> None:
@@ -323,7 +348,7 @@ def test_every_mutant_is_noticed_or_has_a_reason(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         found = teeth.bite(teeth.plans(jobs), store=store)
         again = teeth.bite(teeth.plans(jobs), store=store)
-    assert [b.mutant for b in found if not b.noticed] == [m.name for m in kernel_mutants.MUTANTS if m.reason]
+    assert {b.mutant for b in found if not b.noticed} == {b.mutant for b in found if b.reason}
     assert again == found and all(b.reused for b in again)
     assert {b.mutant for b in found if b.compiled} == {*kernel_mutants.REPEATED}
 

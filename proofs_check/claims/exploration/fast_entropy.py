@@ -1,12 +1,13 @@
 """EntGame / UCBVI-Ent: Tiapkin et al. 2023, fast rates for maximum entropy exploration. By subject:
 
-the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), and samples (C9, C10).
+the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), samples (C9, C10), and plans of runs (C10r).
 """
 
 from __future__ import annotations
 
 from proofs_check import Mutant
 from proofs_check.claims.exploration import (
+    fast_entropy_algorithm,
     fast_entropy_counts,
     fast_entropy_games,
     fast_entropy_objectives,
@@ -14,7 +15,14 @@ from proofs_check.claims.exploration import (
     fast_entropy_soft,
 )
 
-PARTS = (fast_entropy_objectives, fast_entropy_games, fast_entropy_soft, fast_entropy_counts, fast_entropy_sampling)
+PARTS = (
+    fast_entropy_objectives,
+    fast_entropy_games,
+    fast_entropy_soft,
+    fast_entropy_counts,
+    fast_entropy_sampling,
+    fast_entropy_algorithm,
+)
 
 FORMULAS = "tabular.reference.visitation"
 MUTANTS = (

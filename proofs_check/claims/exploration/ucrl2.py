@@ -1,15 +1,16 @@
 r"""UCRL2: Jaksch, Ortner and Auer 2010, optimism for the average reward. By subject:
 
-sets of plausible models and extended value iteration in them (C3, C4, C6), and epochs (C2a, C5). Extended value iteration has
-:math:`\tilde L u(s) = \max_a \tilde r(s,a) + \max \{q u : \|q - \hat p(s,a)\|_1 \le w(s,a)\}`.
+sets of plausible models and extended value iteration in them (C3, C4, C6), epochs (C2a, C5), and the loop's backups
+(C6r). Extended value iteration has :math:`\tilde L u(s) = \max_a \tilde r(s,a) + \max \{q u : \|q - \hat p(s,a)\|_1
+\le w(s,a)\}`.
 """
 
 from __future__ import annotations
 
 from proofs_check import Mutant
-from proofs_check.claims.exploration import ucrl2_epochs, ucrl2_sets
+from proofs_check.claims.exploration import ucrl2_algorithm, ucrl2_epochs, ucrl2_sets
 
-PARTS = (ucrl2_sets, ucrl2_epochs)
+PARTS = (ucrl2_sets, ucrl2_epochs, ucrl2_algorithm)
 
 SETS, EPOCHS = "proofs_check.claims.exploration.ucrl2_sets", "proofs_check.claims.exploration.ucrl2_epochs"
 MUTANTS = (
