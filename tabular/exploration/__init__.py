@@ -6,6 +6,7 @@ from tabular.exploration.optimistic import OptimisticPlanning
 from tabular.exploration.play import Play, episodic, interact
 from tabular.exploration.psrl import PSRL
 from tabular.exploration.q_learning import UCB_B, UCB_H
+from tabular.exploration.reaching import RF_RL_Explore
 from tabular.exploration.reward_free import RF_UCRL, RF_Express
 from tabular.exploration.soft import SoftOptimisticPlanning
 from tabular.exploration.ucbvi import UCBVI_BF, UCBVI_CH
@@ -28,6 +29,7 @@ __all__ = [
     "OptimisticPlanning",
     "Play",
     "RF_Express",
+    "RF_RL_Explore",
     "Random",
     "SoftOptimisticPlanning",
     "Weissman",

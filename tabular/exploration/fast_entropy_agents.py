@@ -36,9 +36,8 @@ import numpy as np
 
 from tabular import _border as border
 from tabular._jit import kernel
-from tabular._kernels.interaction import World, at_start, estimated
+from tabular._kernels.interaction import World, at_start, estimated, expected
 from tabular._kernels.optimism import greedy
-from tabular.exploration.fast_entropy import soft_induction
 from tabular.exploration.learners import probability, register_learner
 from tabular.exploration.visits import transition_entropy
 from tabular.finite_horizon import FiniteHorizonMDP
@@ -105,9 +104,31 @@ def _check(learner: Any, model: FiniteHorizonMDP) -> None:
 
 
 def _prepare(learner: UCBVI_Ent, world: World, model: FiniteHorizonMDP) -> World:
-    V = soft_induction(model, bool(learner.last))[0]
-    R = transition_entropy(model.stage(0)).ravel()
-    return world._replace(R=R, V_star=V, best=float(at_start(world, V[0])), noisy=False)
+    return entropy_world(world, transition_entropy(model.stage(0)).ravel(), bool(learner.last))
+
+
+def entropy_world(world: World, R: np.ndarray, last: bool) -> World:
+    """The world with transition entropies as rewards, and the largest entropies; ``last``: with that of the last transition."""
+    V = np.zeros((world.H + 1, world.S))
+    world = world._replace(R=R, noisy=False, V_star=V)
+    softest(world, last, np.zeros(world.A), V)
+    return world._replace(best=float(at_start(world, V[0])))
+
+
+@kernel
+def softest(world, last, q, V):
+    """V (H + 1, S) = soft backward induction in the true model; q (A,) is scratch."""
+    for h in range(world.H - 1, -1, -1):
+        paid = 1.0 if last or h < world.H - 1 else 0.0
+        for s in range(world.S):
+            top, total = -np.inf, 0.0
+            for a in range(world.A):
+                row = h * world.stride + s * world.A + a
+                q[a] = paid * world.R[row] + expected(world, row, V[h + 1])
+                top = max(top, q[a])
+            for a in range(world.A):
+                total += exp(q[a] - top)
+            V[h, s] = top + log(total)
 
 
 @kernel

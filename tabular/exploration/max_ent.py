@@ -58,7 +58,8 @@ def max_ent(mdp: MDP, T: int, *, sigma: float, eta: float | None = None, of: str
     if not mdp.gamma < 1:
         raise ValueError("gamma = 1: occupancies here are discounted, gamma < 1")
     if mdp.has_end:
-        raise ValueError("a pair may end: make the end a state, as augmented() does")
+        i = check.first(mdp.end > 0)
+        check.fail(f"{check.place('end', i)} is {mdp.end[i]}: make the end a state, as augmented() does")
     if mdp.rho is None:
         check.fail("rho is missing: the model has no start distribution")
     marks = frozenset(border.marks(record, T, POINTS))

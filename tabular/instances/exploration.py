@@ -214,6 +214,28 @@ def _double(w: np.ndarray, fail: Any, total: int) -> None:
             w[:, s, a, min(max(other, 0), L - 1)] += fail
 
 
+def fan(m: int, *, seed: int = 0) -> FiniteHorizonMDP:
+    """A binary tree with certain moves to m rooms, in each of which two actions lead on by chance, to one of the same m ends.
+
+    States: the m - 1 forks (as a heap: fork i leads to 2i + 1 and 2i + 2), then the rooms, then the ends, where one
+    stays. Rows of rooms have weights 1 ... 16, drawn with the seed, and action 0 adds 24 m for the first end: it takes about
+    three quarters. H is two more than the depth of the deepest room, and nothing is paid. There are 2m rows of m unknown
+    probabilities: what has to be known for every reward is of the order of S^2 numbers. ValueError unless m >= 2.
+    """
+    parts.sizes(m=(m, 2), seed=(seed, 0))
+    S, rooms = 3 * m - 1, np.arange(m - 1, 2 * m - 1)
+    w = np.zeros((S, 2, S), dtype=np.int64)
+    for s in range(m - 1):
+        w[s, [0, 1], [2 * s + 1, 2 * s + 2]] = 1
+    w[rooms, :, 2 * m - 1 :] = 1 + _code(seed, 2 * m * m, 16).reshape(m, 2, m)
+    w[rooms, 0, 2 * m - 1] += 24 * m
+    ends = np.arange(2 * m - 1, S)
+    w[ends, :, ends] = 1
+    mdp = MDP.from_weights(w, [[Fraction(0)] * 2 for _ in range(S)], HALF, rho=point(S, 0))
+    H = (2 * m - 2).bit_length() + 1
+    return FiniteHorizonMDP(mdp.P, mdp.R, H=H, rho=mdp.rho, name=f"fan({m})")
+
+
 def four_rooms(
     *, goal: str = "11,11", slip: Any = 0, gamma: Any = Fraction(99, 100), sparse: bool | None = None
 ) -> MDP:

@@ -1,6 +1,7 @@
 """EntGame / UCBVI-Ent: Tiapkin et al. 2023, fast rates for maximum entropy exploration. By subject:
 
-the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), samples (C9, C10), and plans of runs (C10r).
+the objectives (C1 ... C3), forecasters and games (C4 ... C6), soft policies (C7, C8), samples (C9, C10), plans of runs (C10r), and
+exploration without a reward (C11).
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from proofs_check import Mutant
 from proofs_check.claims.exploration import (
     fast_entropy_algorithm,
     fast_entropy_counts,
+    fast_entropy_estimates,
     fast_entropy_games,
     fast_entropy_objectives,
+    fast_entropy_reward_free,
     fast_entropy_sampling,
+    fast_entropy_separation,
     fast_entropy_soft,
 )
 
@@ -22,6 +26,9 @@ PARTS = (
     fast_entropy_counts,
     fast_entropy_sampling,
     fast_entropy_algorithm,
+    fast_entropy_estimates,
+    fast_entropy_reward_free,
+    fast_entropy_separation,
 )
 
 FORMULAS = "tabular.reference.visitation"

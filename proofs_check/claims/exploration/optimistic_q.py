@@ -4,6 +4,11 @@
 
 from __future__ import annotations
 
-from proofs_check.claims.exploration import optimistic_q_algorithm, optimistic_q_rates, optimistic_q_runs
+from proofs_check.claims.exploration import (
+    optimistic_q_algorithm,
+    optimistic_q_rates,
+    optimistic_q_regret,
+    optimistic_q_runs,
+)
 
-PARTS = (optimistic_q_algorithm, optimistic_q_rates, optimistic_q_runs)
+PARTS = (optimistic_q_algorithm, optimistic_q_rates, optimistic_q_runs, optimistic_q_regret)

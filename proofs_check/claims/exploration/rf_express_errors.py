@@ -43,10 +43,10 @@ def truth(ops: Any, m: Any, other: Any, t: Any) -> Any:
     return rows(ops, m) + t * (rows(ops, other) - rows(ops, m))
 
 
-def divergences(ops: Any, m: Any, true: Any) -> Any:
-    """(S, A) divergences of the empirical rows from the true ones."""
-    P = rows(ops, m)
-    return ops.relative_entropy(P, true, where=ops.support(P))
+def divergences(ops: Any, m: Any, other: Any, t: Any) -> Any:
+    """(S, A) divergences of the empirical rows from the true ones, which have the support of both models."""
+    P, Q = rows(ops, m), rows(ops, other)
+    return ops.relative_entropy(P, truth(ops, m, other, t), where=ops.support(P) | ops.support(Q))
 
 
 def laws(ops: Any, P: Any, plan: list[Any]) -> list[Any]:
@@ -102,7 +102,7 @@ def express(ops: Any, m: Any, other: Any, t: Any) -> Inequality:
 
 def _express(ops: Any, m: Any, other: Any, t: Any, root: Any) -> Inequality:
     """``root``: the weight of the term with the root."""
-    k = divergences(ops, m, truth(ops, m, other, t))
+    k = divergences(ops, m, other, t)
     w = width(ops, m, 15 * H**2 * k, ops.constant(1) + ops.constant(1) / H)
     return Inequality(largest_error(ops, m, other, t), root * 3 * ops.exp(1) * ops.sqrt(w) + w)
 
@@ -137,7 +137,7 @@ def ucrl(ops: Any, m: Any, other: Any, t: Any) -> Inequality:
 
 
 def _ucrl(ops: Any, m: Any, other: Any, t: Any, inside: float) -> Inequality:
-    k = divergences(ops, m, truth(ops, m, other, t))
+    k = divergences(ops, m, other, t)
     return Inequality(largest_error(ops, m, other, t), width(ops, m, H * ops.sqrt(inside * k), ops.constant(1)))
 
 
@@ -148,7 +148,7 @@ def ucrl_of_an_eighth(ops: Any, m: Any, other: Any, t: Any) -> Inequality:
 
 @twin(ucrl, why="with the divergence in the place of its root, as RF-Express has it")
 def ucrl_without_root(ops: Any, m: Any, other: Any, t: Any) -> Inequality:
-    k = divergences(ops, m, truth(ops, m, other, t))
+    k = divergences(ops, m, other, t)
     return Inequality(largest_error(ops, m, other, t), width(ops, m, H * k, ops.constant(1)))
 
 

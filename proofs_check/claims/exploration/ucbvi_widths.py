@@ -71,6 +71,82 @@ def values_stay_within_one_deviation(ops: Any, m: Any, rng: Any) -> Trial:
     return Trial(strays(m.source, rng, 0.25), DELTA)
 
 
+def row_strays(source: Any, rng: Any, L: float) -> np.ndarray:
+    r"""Whether, at some n <= DRAWN, the frequencies of a row are further from it than :math:`2 \sqrt{SL/n}` in 1-norm, or
+    one of them than :math:`2 \sqrt{P(1-P)L/n} + 2L/(3n)`, beyond rounding.
+    """
+    p = _rows(source)
+    S, u = p.shape[-1], rng.uniform("successors", DRAWN)
+    y = categorical(u, np.broadcast_to(p[..., None, :], (*u.shape, S)))
+    n = np.arange(1, DRAWN + 1)
+    off = np.abs(np.cumsum(y[..., None] == np.arange(S), axis=-2) / n[:, None] - p[..., None, :])
+    each = 2 * np.sqrt((p * (1 - p))[..., None, :] * L / n[:, None]) + 2 * L / (3 * n[:, None])
+    far = (off > each + 1e-12).any(axis=-1) | (off.sum(axis=-1) > 2 * np.sqrt(S * L / n) + 1e-12)
+    return np.asarray(far.any(axis=-1))
+
+
+ROW: dict[str, Any] = {
+    "family": families.garnet(4, 2),
+    "draws": {"rng": streams},
+    "assumptions": (no_endings,),
+    "source": PAPER + ", confidence widths for rows",
+    "kind": "probability",
+}
+
+
+@claim(id="ucbvi.C5b", **ROW)
+def rows_stay_within_their_widths(ops: Any, m: Any, rng: Any) -> Trial:
+    r"""With probability 1 - \delta, for all N \le T: \|\hat P - P\|_1 \le 2 \sqrt{SL/N} and |\hat P(y) - P(y)| \le 2
+    \sqrt{P(1-P)L/N} + 2L/(3N) for all y. Here one pair, S = 4, T = 64, L = \log(4 T S/\delta), \delta = 1/20.
+
+    Proof: the first by Weissman, :math:`\sqrt{2 (S \log 2 + L)/N}` being less, the second by Bernstein, half of
+    :math:`\delta` each and a union over N and y. What comes after a pair is the same sequence however a run meets it.
+    """
+    return Trial(row_strays(m.source, rng, float(np.log(4 * DRAWN * m.source.S / DELTA))), DELTA)
+
+
+@twin(rows_stay_within_their_widths, why="no logarithm: L = 1/2")
+def rows_stay_within_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
+    return Trial(row_strays(m.source, rng, 0.5), DELTA)
+
+
+def planners_strayed(rng: Any, scale: float) -> np.ndarray:
+    """Whether optimistic planning with the widths of Weissman or of KL, at ``scale``, believed in less than the optimal value
+    before some episode: runs of 48 episodes of 6 steps of RiverSwim, S = 4."""
+    from tabular.exploration import KullbackLeibler, OptimisticPlanning, Weissman, episodic, interact
+    from tabular.instances import river_swim
+
+    model, K = episodic(river_swim(4), 6), 48
+    seeds = [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
+    lost = np.zeros(len(seeds), dtype=bool)
+    for width in (Weissman(scale), KullbackLeibler(scale)):
+        run = interact(model, OptimisticPlanning(width, DELTA), K, seeds=seeds, record=range(1, K + 1), threads=1)
+        lost |= (run.history["upper"] < run.info["V_star"][0, 0] - 1e-12).any(axis=1)
+    return np.reshape(lost, rng.batch)
+
+
+@claim(
+    id="ucbvi.C5c",
+    family=families.bandits(2),
+    draws={"rng": streams},
+    source="ours, after " + PAPER + ", optimism",
+    kind="probability",
+    instances=(),
+)
+def planners_are_optimistic(ops: Any, m: Any, rng: Any) -> Trial:
+    r"""With probability 1 - 2 \delta, optimistic planning with the widths of Weissman and of KL (Jonsson et al.) believes in at
+    least the optimal value before every episode. On RiverSwim, S = 4, H = 6, K = 48, \delta = 1/20.
+
+    Proof: ``tabular.exploration.optimistic``: the truth is among the rows that are allowed for all pairs and counts.
+    """
+    return Trial(planners_strayed(rng, 1.0), 2 * DELTA)
+
+
+@twin(planners_are_optimistic, why="a thousandth of the widths")
+def planners_of_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
+    return Trial(planners_strayed(rng, 0.001), 2 * DELTA)
+
+
 COINS, RARE = 2**20, 2.0**-8
 
 

@@ -8,9 +8,25 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from proofs_check import Identity, Inequality, claim, distributions, families, models, scalars, stronger, twin, values
+import numpy as np
+
+from proofs_check import (
+    Identity,
+    Inequality,
+    Trial,
+    claim,
+    distributions,
+    families,
+    models,
+    scalars,
+    streams,
+    stronger,
+    twin,
+    values,
+)
 from proofs_check.claim import all_available, no_endings
 from proofs_check.claims.planning._uniform_ergodicity import best_gain, forgets_within, span
+from proofs_check.sampling import categorical
 
 JAKSCH = "Jaksch, Ortner and Auer 2010, section 4"
 LAWS = (families.garnet(2, 2), families.garnet(3, 2), families.garnet(6, 2))
@@ -219,3 +235,43 @@ def span_by_half_the_diameter(ops: Any, m: Any, other: Any, toward: Any, more: A
 @twin(span_by_the_diameter, why="also where the truth is not in the set")
 def span_by_the_diameter_of_another(ops: Any, m: Any, other: Any, toward: Any, more: Any, bonus: Any) -> Inequality:
     return _span(ops, m, other, toward, more, bonus, 1, 0)
+
+
+DRAWN, DELTA = 96, 0.25
+
+
+def left_the_set(source: Any, rng: Any, scale: float) -> np.ndarray:
+    """Whether the row of the first pair leaves the ball around its frequencies, its radius times ``scale``, at some n <= DRAWN that
+    begins an epoch as early as can be: t = n, where it is smallest."""
+    P = source.P if isinstance(source.P, np.ndarray) else source.to_dense().P
+    p = P[..., 0, 0, :]
+    S, u = p.shape[-1], rng.uniform("draws", DRAWN)
+    drawn = categorical(u, np.broadcast_to(p[..., None, :], (*u.shape, S)))
+    n = np.arange(1, DRAWN + 1)
+    q = np.cumsum(drawn[..., None] == np.arange(S), axis=-2) / n[:, None]
+    radius = np.sqrt(14 * S * np.log(2 * source.A * n / DELTA) / n)
+    return np.asarray((np.abs(q - p[..., None, :]).sum(axis=-1) > scale * radius + 1e-12).any(axis=-1))
+
+
+@claim(
+    id="ucrl2.C7",
+    family=(families.garnet(3, 2), families.garnet(6, 2)),
+    draws={"rng": streams()},
+    assumptions=(no_endings,),
+    source=JAKSCH,
+    kind="probability",
+    instances=(),
+)
+def rows_stay_in_the_set(ops: Any, m: Any, rng: Any) -> Trial:
+    r"""With probability 1 - \delta, \|\hat p - p\|_1 \le \sqrt{14 S \log(2At/\delta)/N} at all N \le t. Here one row, \delta = 1/4,
+    t = N, where the set is smallest, up to 96; what comes after a pair is the same sequence however a run meets it.
+
+    Proof: Weissman's inequality with :math:`2^S \exp(-N w^2/2) = 2^S (2At/\delta)^{-7S}`, and a union over N: :math:`\sum_t
+    (\delta/(2At))^{6S} < \delta`.
+    """
+    return Trial(left_the_set(m.source, rng, 1.0), DELTA)
+
+
+@twin(rows_stay_in_the_set, why="a tenth of the radius")
+def rows_stay_in_a_tenth(ops: Any, m: Any, rng: Any) -> Trial:
+    return Trial(left_the_set(m.source, rng, 0.1), DELTA)

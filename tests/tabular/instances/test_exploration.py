@@ -26,6 +26,7 @@ from tabular.instances import (
     deep_seas,
     double_chain,
     double_chains,
+    fan,
     four_rooms,
     gadgets,
     locks,
@@ -198,3 +199,19 @@ def test_bad_parameters_are_refused(call: Any) -> None:
 def test_sizes_are_integers() -> None:
     with pytest.raises(TypeError, match=r"S is 2\.5"):
         river_swims(2.5)  # type: ignore[arg-type]
+
+
+def test_fans_lead_through_every_room_to_the_ends() -> None:
+    for m in (2, 3, 6):
+        model = fan(m, seed=3)
+        P, rooms = np.asarray(model.stage(0).P), np.arange(m - 1, 2 * m - 1)
+        assert model.S == 3 * m - 1 and model.H == int(np.ceil(np.log2(m))) + 2
+        assert (np.sort(P[: m - 1].max(axis=2)) == 1).all() and (P[rooms, :, 2 * m - 1 :] > 0).all()
+        assert (P[rooms, 0, 2 * m - 1] > 0.6).all() and (P[2 * m - 1 :, :, :].max(axis=2) == 1).all()
+        d = np.eye(model.S)[0]
+        for _ in range(model.H - 1):
+            d = np.einsum("s,sat->t", d / 2, P)
+        assert d[2 * m - 1 :].sum() == pytest.approx(1)
+    assert (np.asarray(fan(4, seed=1).stage(0).P) != np.asarray(fan(4).stage(0).P)).any()
+    with pytest.raises(ValueError, match="m is 1"):
+        fan(1)
