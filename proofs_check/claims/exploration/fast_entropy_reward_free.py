@@ -6,6 +6,7 @@ in state 0. ``tabular.exploration.reaching``, ``fast_entropy_reward_free`` and `
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def covered(source: Any, rng: Any, uniform: bool) -> tuple[np.ndarray, float]:
 
     targets = 1 + source.S * (LOCK_STEPS - 1)
     found = reported(source, rng, RF_RL_Explore(DELTA, 1e9 if uniform else 0.01), LOCK_STEPS, ROUNDS * targets)
-    return found["coverage"][:, 0], 1 / (2 * np.e * targets)
+    return found["coverage"][:, 0], 1 / (2 * math.e * targets)
 
 
 @claim(
