@@ -124,7 +124,7 @@ class Optimiser:
 
     def _chain(self) -> optax.GradientTransformation:
         clip = [] if self.clip is None else [optax.clip_by_global_norm(self.clip)]
-        return optax.chain(*clip, *([optax.scale_by_adam(eps=self.eps)] if self.name == "adam" else []))
+        return optax.chain(*clip, optax.scale_by_adam(eps=self.eps) if self.name == "adam" else optax.identity())
 
     def init(self, params: Tree) -> Tree:
         return self._chain().init(params)

@@ -144,12 +144,11 @@ class QLearner:
         y = jax.lax.stop_gradient(self.targets(state, hyper, batch))
 
         def loss(params: Tree) -> tuple[jax.Array, jax.Array]:
-            plain = state._replace(prior=state.prior)
-            Q = self._of(params, plain, hyper, batch.x)
+            Q = self._of(params, state, hyper, batch.x)
             if self.optimism:  # the networks learn what is left beside the width
                 Q = Q - self.widths(state, hyper, batch.x)
             at = jnp.take_along_axis(Q, jnp.broadcast_to(batch.action[None, :, None], (*Q.shape[:2], 1)), axis=-1)[..., 0]
-            each = optax.l2_loss(at, y) if self.loss == "squared" else optax.huber_loss(at, y)
+            each = optax.l2_loss(at - y) if self.loss == "squared" else optax.huber_loss(at - y)
             return (each * batch.weight * batch.mask.T).sum(), jnp.abs(at - y).mean()
 
         (value, error), gradient = jax.value_and_grad(loss, has_aux=True)(state.online)
