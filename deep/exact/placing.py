@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -41,13 +42,8 @@ def mesh(devices: Any = None) -> Mesh:
     return Mesh(np.array(found), (AXIS,))
 
 
-def filled(d: DeviceModel, n: int, members: bool) -> DeviceModel:
-    """Copies of the last member, or state, until the devices divide their number."""
-    if members:
-        missing = -len(d.gamma) % n
-        more = lambda x: np.concatenate([x, np.repeat(x[-1:], missing, axis=0)])  # noqa: E731
-        fields = {k: more(v) for k, v in vars(d).items() if k in ("P", "R", "end", "gamma", "mask", "rho") and v is not None}
-        return d.with_(**fields) if missing else d
+def filled(d: DeviceModel, n: int) -> DeviceModel:
+    """Copies of the last state until the devices divide their number."""
     missing = -d.S % n
     if not missing:
         return d
@@ -75,7 +71,7 @@ def place(tree: Any, on: Mesh | None, axis: Any) -> Any:
     ``axis`` is a prefix of it: the axis that is spread, or None for copies on all devices.
     """
     if on is None:
-        return jax.tree.map(jax.numpy.asarray, tree)
+        return jax.tree.map(jnp.asarray, tree)
     axes = jax.tree.broadcast(axis, tree, is_leaf=lambda x: x is None)
     return jax.tree.map(lambda x, i: _spread(np.asarray(x), on, i), tree, axes, is_leaf=lambda x: x is None)
 

@@ -50,12 +50,10 @@ def placed(mdp: MDP, on: Mesh | None = None) -> Placed:
         raise ModelError("gamma = 1: total reward needs an analysis of end components, which tabular.solve makes")
     d = arrays_of(mdp)
     if on is not None:
-        d = filled(d, on.size, members=False)
-    P: Any = Padded(2, 2) if isinstance(d.P, Padded) else 0
-    if on is not None and not mdp.is_sparse or isinstance(d.P, Padded):
-        axes = d.with_(P=P, R=0, end=0, gamma=None, rho=None, mask=0)
-    else:  # entries of a list do not divide among devices: each has all of them
-        axes = d.with_(P=None, R=0, end=0, gamma=None, rho=None, mask=0)
+        d = filled(d, on.size)
+    # Entries of a list do not divide among devices: each has all of them.
+    P: Any = Padded(2, 2) if isinstance(d.P, Padded) else None if mdp.is_sparse else 0
+    axes = d.with_(P=P, R=0, end=0, gamma=None, rho=None, mask=0)
     return Placed(mdp, place(d, on, axes), on, members.facts_of_model(mdp))
 
 
