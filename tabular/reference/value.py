@@ -94,7 +94,7 @@ class Value:
                 )
         lead = (slice(None),) * (self.data.ndim - self.ndim)
         data = self.data[lead + key]
-        if not isinstance(data, np.ndarray):  # NumPy hands out the item of a single one
+        if isinstance(data, np.generic) or not hasattr(data, "ndim"):  # NumPy hands out the item of a single one
             box = np.empty((), dtype=self.data.dtype)
             box[()] = data
             data = box
