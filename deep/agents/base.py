@@ -43,6 +43,14 @@ class Spec(NamedTuple):
     dim: int = 0
 
 
+class View(NamedTuple):
+    """What an agent thinks of states: its policy (N, A) while it is evaluated, its action values (N, A), its temperature."""
+
+    pi: jax.Array
+    Q: jax.Array
+    tau: jax.Array
+
+
 class Agent(Protocol):
     """An agent of the trainer; ``x`` is (N, features) throughout."""
 

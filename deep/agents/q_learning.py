@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, polyak
+from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
 from deep.agents.targets import Target
 
 LOSSES = ("squared", "huber")
@@ -112,10 +112,11 @@ class QLearner:
         uniform = jax.random.randint(a, chosen.shape, 0, Q.shape[-1])
         return jnp.where(jax.random.uniform(b, chosen.shape) < epsilon, uniform, chosen)
 
-    def policy(self, state: QState, hyper: Hyper, x: jax.Array) -> jax.Array:
-        """(N, A): of the mean of the heads' action values (without widths, which are for learning)."""
+    def view(self, state: QState, hyper: Hyper, x: jax.Array) -> View:
+        """What the oracle looks at: the policy and its action values; widths apart."""
         Q = self.values(state, hyper, x).mean(axis=0)
-        return self.target.policy(hyper, Q - self.widths(state, hyper, x) if self.optimism else Q)
+        Q = Q - self.widths(state, hyper, x) if self.optimism else Q
+        return View(self.target.policy(hyper, Q), Q, jnp.asarray(hyper.get("tau", 0.0), Q.dtype))
 
     def observe(self, state: QState, hyper: Hyper, x: jax.Array, action: jax.Array) -> QState:
         """Sherman and Morrison's update of the inverse covariances, visit by visit."""

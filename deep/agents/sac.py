@@ -171,7 +171,7 @@ class SAC:
         excess = (batch.weight * (entropy - hyper["target_entropy"] * batch.action.shape[-1])).sum()
         rate = hyper["tau_lr"] if self.version == 2 else 0.0
         state = state._replace(log_tau=stepped("log_tau", state.log_tau, excess, rate), steps=steps)
-        metrics = {"loss": value, "td_error": error, "entropy": entropy.mean(), "tau": jnp.exp(state.log_tau)}
+        metrics = {"loss": value, "td_error": error, "actor_entropy": entropy.mean(), "tau": jnp.exp(state.log_tau)}
         return state, metrics
 
 

@@ -4,8 +4,7 @@ With :math:`\bar m = \min_i \bar Q_i` the critics learn :math:`y = r + \gamma (1
 (\bar m(s',b) - \tau \log \pi(b|s'))`, the actor minimises :math:`\sum_a \pi(a|s) (\tau \log \pi(a|s) - \min_i Q_i(s,a))`, and an
 automatic temperature the loss :math:`-\log\tau \sum_a \pi(a|s) (\log \pi(a|s) + \bar H)`, :math:`\bar H` = ``target_share`` times
 :math:`\log A`. With ``actor="exact"`` the policy is the softmax of :math:`\bar m / \tau` itself, and on a table with full batches
-one update is soft value iteration, many between two policies soft policy iteration (``tabular.planning.sac``). The values of the
-policy come from the regulariser ``Shannon`` of ``tabular``. Source: sac; sac_v2; Christodoulou 2019.
+one update is soft value iteration, many between two policies soft policy iteration (``tabular.planning.sac``). Source: sac; sac_v2; Christodoulou 2019.
 """
 
 from __future__ import annotations
@@ -17,10 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, polyak
-from deep.agents.targets import Target
-
-SOFT = Target("soft")
+from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
 
 
 class ACState(NamedTuple):
@@ -85,9 +81,9 @@ class SACDiscrete:
         """(critics, N, A)."""
         return jax.vmap(self.net.apply, in_axes=(0, None))(state.critics, x)
 
-    def policy(self, state: ACState, hyper: Hyper, x: jax.Array) -> jax.Array:
-        """(N, A)."""
-        return jnp.exp(self.log_policy(state, hyper, x))
+    def view(self, state: ACState, hyper: Hyper, x: jax.Array) -> View:
+        """What the oracle looks at: the actor, the least critic, and the temperature as it is."""
+        return View(jnp.exp(self.log_policy(state, hyper, x)), self.least(state.critics, x), jnp.exp(state.log_tau))
 
     def log_policy(self, state: ACState, hyper: Hyper, x: jax.Array) -> jax.Array:
         if self.actor == "network":
@@ -145,5 +141,5 @@ class SACDiscrete:
             state = state._replace(actor=actor, actor_steps=actor_steps)
         excess = (batch.weight * (entropy - hyper["target_share"] * jnp.log(float(log_pi.shape[-1])))).sum()
         log_tau, tau_steps = self.optimiser.step(state.log_tau, excess, state.tau_steps, hyper["tau_lr"])
-        metrics = {"loss": value, "td_error": error, "entropy": entropy.mean(), "tau": jnp.exp(log_tau)}
+        metrics = {"loss": value, "td_error": error, "actor_entropy": entropy.mean(), "tau": jnp.exp(log_tau)}
         return state._replace(log_tau=log_tau, tau_steps=tau_steps), metrics
