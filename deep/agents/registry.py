@@ -6,6 +6,7 @@ import difflib
 from dataclasses import fields, replace
 from typing import Any
 
+from deep.agents.moco import MoCoDQN
 from deep.agents.q_learning import QLearner
 from deep.agents.sac import SAC
 from deep.agents.sac_discrete import SACDiscrete
@@ -23,6 +24,7 @@ AGENTS: dict[str, Any] = {
     "optimistic-dqn": QLearner(
         "optimistic-dqn", optimism=True, options={"lr": 1e-3, "epsilon": 0.0, "epsilon_end": 0.0}
     ),
+    "moco-dqn": MoCoDQN(),
     "sac-discrete": SACDiscrete(),
     "sac": SAC(),
     "sac-v1": SAC("sac-v1", 1),
