@@ -32,7 +32,7 @@ AGENTS: dict[str, Any] = {
 
 
 def make_agent(name: str, **changes: Any) -> Any:
-    """The agent of a name, with some of its fields changed (networks, losses, heads, ...).
+    """The agent of a name, with some of its fields changed (networks, losses, heads, ...); ``q`` is that of its target.
 
     ValueError for an unknown name, with what comes near; TypeError naming a field that it does not have.
     """
@@ -42,6 +42,8 @@ def make_agent(name: str, **changes: Any) -> Any:
         raise ValueError(f"unknown agent {name!r}: {hint}")
     agent = AGENTS[name]
     known = {f.name for f in fields(agent)}
+    if "q" in changes and "target" in known:
+        changes["target"] = replace(agent.target, q=changes.pop("q"))
     if stray := sorted(set(changes) - known):
         raise TypeError(f"{name} has no field {stray[0]!r}: it has {', '.join(sorted(known - {'name', 'options'}))}")
     return replace(agent, **changes)

@@ -37,7 +37,7 @@ def make(name: str, **options: Any) -> Made:
 
     ValueError for an unknown name, with what comes near; TypeError for options that the model does not have.
     """
-    known = names()
+    known = [*TABULAR] if name in TABULAR else names()  # gymnax is imported where it is asked for
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.4)
         raise ValueError(f"unknown environment {name!r}: {'did you mean ' + ' or '.join(near) if near else 'one of ' + ', '.join(known)}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any
 
@@ -30,6 +31,7 @@ class Experiment:
     numbers : what differs from the agent's defaults.  grid : name -> values; all combinations are run.
     options : of the environment (N of DeepSea, ...).  width, depth : of the networks.
     envs, buffer, batch, updates, warmup : as in ``Shape``.  oracle : whether the exact solver is asked.
+    fields : of the agent that are compiled in (heads, loss, critics, ...); ``q`` is the index of its target.
 
     Raises ValueError and TypeError naming what is wrong, before any work.
     """
@@ -51,6 +53,7 @@ class Experiment:
     updates: int = 1
     warmup: int = 1_000
     oracle: bool = True
+    fields: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, least in (("seeds", 1), ("seed", 0), ("steps", 1), ("evaluations", 1), ("width", 1), ("depth", 0)):
@@ -77,7 +80,7 @@ class Experiment:
 
     def make(self) -> Any:
         """The agent."""
-        return make_agent(self.agent, net=Net(self.width, self.depth))
+        return make_agent(self.agent, net=Net(self.width, self.depth), **self.fields)
 
     def shape(self) -> Shape:
         return Shape(self.envs, self.buffer, self.batch, self.updates, self.warmup)
@@ -96,7 +99,7 @@ class Experiment:
     def from_json(cls, text: str) -> Experiment:
         """ValueError for text that is no experiment, naming what does not belong to one."""
         data = json.loads(text)
-        if not isinstance(data, dict) or (stray := sorted(set(data) - {f.name for f in fields(cls)})):
+        if not isinstance(data, dict) or (stray := sorted(set(data) - {f.name for f in dataclasses.fields(cls)})):
             raise ValueError(f"no experiment: {'unknown ' + stray[0] if isinstance(data, dict) else 'expected an object'}")
         data["grid"] = {k: tuple(v) for k, v in data.get("grid", {}).items()}
         return cls(**data)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ NEAR, APART, NEVER = 1e-10, 1e-4, -1e30
 @pytest.fixture(scope="module")
 def pair() -> tuple[MDP, MDP]:
     mdp = garnet(S=6, A=2, gamma=0.8)(3, 1)[0]
-    return mdp, smoothed(mdp, 0.7, "all")
+    return mdp, smoothed(mdp, 0.7)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.2])
@@ -65,7 +67,7 @@ def test_moco_dqn_is_mocovi(pair: tuple[MDP, MDP], d: int, beta: float) -> None:
         state = agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper)._replace(model=[(jnp.asarray(logits), None)])
 
         @jax.jit
-        def planned(state, hyper):  # the moments first, in one step, then the values, to the end
+        def planned(state: Any, hyper: Any) -> Any:  # the moments first, in one step, then the values, to the end
             once = agent.update(state, hyper | {"model_lr": jnp.asarray(1.0), "lr": jnp.asarray(0.0)}, batch, jax.random.PRNGKey(0))[0]
             state = state._replace(psi=once.psi)
             sweep = lambda _, s: agent.update(s, hyper, batch, jax.random.PRNGKey(0))[0]  # noqa: E731
@@ -123,15 +125,13 @@ def test_boxes_of_actions_that_do_not_matter_leave_soft_evaluation(version: int)
         batch = plain._replace(action=jnp.zeros((len(plain.x), 1)))
         noise, actor = gauss_hermite(80), state.actor
 
-        @jax.jit
-        def sweep(state):
+        def sweep(state: Any) -> Any:
             after = agent.learn(state, hyper, batch, noise, noise)[0]
             if version == 1:  # the value network one step behind its own critics: to the end, in turn
                 after = agent.learn(after._replace(actor=actor), hyper, batch, noise, noise)[0]
             return after._replace(actor=actor)
 
-        for _ in range(80):
-            state = sweep(state)
+        state = jax.jit(lambda state: jax.lax.fori_loop(0, 80, lambda _, s: sweep(s), state))(state)
         found = np.asarray(agent.scores(state.critics, jnp.eye(4), jnp.zeros((4, 1, 1))))[0, :, 0]
         a, weights = np.polynomial.legendre.leggauss(6000)
         mean, log_std = agent.gaussian(actor, jnp.eye(4))
