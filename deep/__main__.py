@@ -1,9 +1,9 @@
 """``python -m deep``: train agents beside their exact solvers, list what there is, and measure speed.
 
-    python -m deep train mdqn --env DeepSea --seeds 32
-    python -m deep list
-    python -m deep speed
-    python -m deep table NAME --out FILE.csv
+python -m deep train mdqn --env DeepSea --seeds 32
+python -m deep list
+python -m deep speed
+python -m deep table NAME --out FILE.csv
 """
 
 from __future__ import annotations
@@ -36,13 +36,19 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="train an agent, with the exact solver beside it where there is a model")
     train.set_defaults(run=_train)
     train.add_argument("agent", help="its name; `list` knows them")
-    train.add_argument("--env", required=True, help="DeepSea, FourRooms, FrozenLake, Pendulum-grid, or a name of gymnax")
+    train.add_argument(
+        "--env", required=True, help="DeepSea, FourRooms, FrozenLake, Pendulum-grid, or a name of gymnax"
+    )
     for name in INTEGERS:
         train.add_argument(f"--{name}", type=int, help=argparse.SUPPRESS if name not in INTEGERS[:4] else None)
     train.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a number of the agent")
-    train.add_argument("--grid", action="append", default=[], metavar="NAME=N1,N2,...", help="a number with several values")
+    train.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=N1,N2,...", help="a number with several values"
+    )
     train.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the environment")
-    train.add_argument("--out", type=Path, metavar="DIR", help="where metrics and state are kept; goes on with what is there")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="where metrics and state are kept; goes on with what is there"
+    )
     train.add_argument("--no-oracle", action="store_true", help="do not ask the exact solver")
     train.add_argument("--quiet", action="store_true", help="no lines of progress")
     listing = commands.add_parser("list", help="agents with their numbers, and environments")
@@ -100,7 +106,9 @@ def _table(options: argparse.Namespace) -> int:
 
     rows = study(options.name, quick=options.quick)
     write(options.out, rows)
-    print(f"{options.out}: {len(rows)} rows of {options.name} ({', '.join(sorted(STUDIES))} are known)", file=sys.stderr)
+    print(
+        f"{options.out}: {len(rows)} rows of {options.name} ({', '.join(sorted(STUDIES))} are known)", file=sys.stderr
+    )
     return OK
 
 

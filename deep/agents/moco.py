@@ -72,7 +72,9 @@ class MoCoDQN:
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}: at least {least}")
         if self.target.kind == "munchausen":
-            raise ValueError("a Munchausen term belongs to samples of the policy, not to a model: kind 'hard' or 'soft'")
+            raise ValueError(
+                "a Munchausen term belongs to samples of the policy, not to a model: kind 'hard' or 'soft'"
+            )
 
     def defaults(self) -> dict[str, float]:
         own = {"lr": 1e-3, "model_lr": 1e-3, "gamma": 0.99, "polyak": 0.02, "beta": 0.1}

@@ -139,16 +139,16 @@ class QLearner:
         bonus = jax.vmap(lambda Q: self.target.bonus(hyper, Q, batch.action))(here)
         return batch.reward + bonus + hyper["gamma"] * (1.0 - batch.terminated) * rest
 
-    def update(
-        self, state: QState, hyper: Hyper, batch: Batch, key: jax.Array
-    ) -> tuple[QState, dict[str, jax.Array]]:
+    def update(self, state: QState, hyper: Hyper, batch: Batch, key: jax.Array) -> tuple[QState, dict[str, jax.Array]]:
         y = jax.lax.stop_gradient(self.targets(state, hyper, batch))
 
         def loss(params: Tree) -> tuple[jax.Array, jax.Array]:
             Q = self._of(params, state, hyper, batch.x)
             if self.optimism:  # the networks learn what is left beside the width
                 Q = Q - self.widths(state, hyper, batch.x)
-            at = jnp.take_along_axis(Q, jnp.broadcast_to(batch.action[None, :, None], (*Q.shape[:2], 1)), axis=-1)[..., 0]
+            at = jnp.take_along_axis(Q, jnp.broadcast_to(batch.action[None, :, None], (*Q.shape[:2], 1)), axis=-1)[
+                ..., 0
+            ]
             each = optax.l2_loss(at - y) if self.loss == "squared" else optax.huber_loss(at - y)
             return (each * batch.weight * batch.mask.T).sum(), jnp.abs(at - y).mean()
 

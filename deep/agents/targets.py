@@ -22,7 +22,7 @@ from deep.agents.base import Hyper
 from deep.ops import JaxOps
 from tabular.planning.tsallis_mvi import mvi_policy, mvi_values
 from tabular.reference import Value
-from tabular.regularizers import LEAST_INDEX, GREATEST_INDEX, Hard, Shannon, Tsallis
+from tabular.regularizers import GREATEST_INDEX, LEAST_INDEX, Hard, Shannon, Tsallis
 
 KINDS = ("hard", "soft", "munchausen")
 

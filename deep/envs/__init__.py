@@ -10,7 +10,7 @@ import numpy as np
 from deep.envs import models
 from deep.envs.gymnax_env import GymnaxEnv
 from deep.envs.protocol import Env
-from deep.envs.tabular import TabularEnv, Tables, tabular_env
+from deep.envs.tabular import Tables, TabularEnv, tabular_env
 from tabular.mdp import MDP
 
 TABULAR = ("DeepSea", "FourRooms", "FrozenLake", "Pendulum-grid")
@@ -40,7 +40,9 @@ def make(name: str, **options: Any) -> Made:
     known = [*TABULAR] if name in TABULAR else names()  # gymnax is imported where it is asked for
     if name not in known:
         near = difflib.get_close_matches(name, known, 3, 0.4)
-        raise ValueError(f"unknown environment {name!r}: {'did you mean ' + ' or '.join(near) if near else 'one of ' + ', '.join(known)}")
+        raise ValueError(
+            f"unknown environment {name!r}: {'did you mean ' + ' or '.join(near) if near else 'one of ' + ', '.join(known)}"
+        )
     if name not in TABULAR:
         if options:
             raise TypeError(f"{name} takes no options, got {sorted(options)}")
@@ -51,4 +53,4 @@ def make(name: str, **options: Any) -> Made:
     return Made(env, tables, mdp, np.eye(mdp.S) if features is None else features)
 
 
-__all__ = ["TABULAR", "Env", "GymnaxEnv", "Made", "TabularEnv", "Tables", "make", "names", "tabular_env"]
+__all__ = ["TABULAR", "Env", "GymnaxEnv", "Made", "Tables", "TabularEnv", "make", "names", "tabular_env"]

@@ -26,7 +26,9 @@ class Env(Protocol):
     def reset(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
         """Observation and state of a new episode."""
 
-    def step(self, key: jax.Array, state: Any, action: Any, params: Any) -> tuple[Any, Any, Any, Any, Any, dict[str, Any]]:
+    def step(
+        self, key: jax.Array, state: Any, action: Any, params: Any
+    ) -> tuple[Any, Any, Any, Any, Any, dict[str, Any]]:
         """Observation, state, reward, terminated, truncated, info."""
 
     def features(self, observation: Any, params: Any) -> jax.Array:

@@ -100,7 +100,9 @@ class Experiment:
         """ValueError for text that is no experiment, naming what does not belong to one."""
         data = json.loads(text)
         if not isinstance(data, dict) or (stray := sorted(set(data) - {f.name for f in dataclasses.fields(cls)})):
-            raise ValueError(f"no experiment: {'unknown ' + stray[0] if isinstance(data, dict) else 'expected an object'}")
+            raise ValueError(
+                f"no experiment: {'unknown ' + stray[0] if isinstance(data, dict) else 'expected an object'}"
+            )
         data["grid"] = {k: tuple(v) for k, v in data.get("grid", {}).items()}
         return cls(**data)
 

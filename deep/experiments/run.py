@@ -23,7 +23,7 @@ import numpy as np
 
 from deep import envs
 from deep.experiments.config import Experiment
-from deep.oracle import MEASURES, Oracle
+from deep.oracle import Oracle
 from deep.train import checkpoint, trainer
 
 TRAINING = ("step", "seed", "episodes", "train_return", "train_length", "updates")
@@ -124,7 +124,11 @@ def _rows(e: Experiment, every: list[Any], p: trainer.Progress, step: int) -> li
 
 def _line(e: Experiment, rows: list[dict[str, Any]], done: int, seconds: float) -> str:
     shown = ["train_return", *(m for m in ("suboptimality", "soft_gap", "residual", "entropy") if m in rows[0])]
-    means = ", ".join(f"{name} {np.nanmean([r[name] for r in rows] or [np.nan]):.4g}" for name in shown if not all(np.isnan(r[name]) for r in rows))
+    means = ", ".join(
+        f"{name} {np.nanmean([r[name] for r in rows] or [np.nan]):.4g}"
+        for name in shown
+        if not all(np.isnan(r[name]) for r in rows)
+    )
     return f"{e.agent} on {e.env}: {done}/{e.evaluations}, step {rows[0]['step']}, {seconds:.1f} s: {means}"
 
 
@@ -145,7 +149,9 @@ def _write(path: Path, text: str) -> None:
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """The rows of a ``metrics.csv``, numbers as they were written."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [{k: int(v) if v.lstrip("-").isdigit() else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [
+            {k: int(v) if v.lstrip("-").isdigit() else float(v) for k, v in row.items()} for row in csv.DictReader(file)
+        ]
 
 
 def _resumed(folder: Path, e: Experiment, fresh: Any) -> tuple[Any, int, list[dict[str, Any]]]:

@@ -122,7 +122,11 @@ def _loop(seeds: int, steps: int) -> Callable[[], Any]:
         env = gymnasium.make_vec("CartPole-v1", num_envs=n, vectorization_mode="sync")
         params = NET.init(jax.random.PRNGKey(0), 4, 2)
         target, opt = params, optimiser.init(params)
-        ring = [np.zeros((SHAPE.buffer, 4), np.float32), np.zeros(SHAPE.buffer, np.int32), np.zeros(SHAPE.buffer, np.float32)]
+        ring = [
+            np.zeros((SHAPE.buffer, 4), np.float32),
+            np.zeros(SHAPE.buffer, np.int32),
+            np.zeros(SHAPE.buffer, np.float32),
+        ]
         ring += [np.zeros((SHAPE.buffer, 4), np.float32), np.zeros(SHAPE.buffer, np.float32)]
         x, _ = env.reset(seed=0)
         for t in range(steps // n):

@@ -26,7 +26,9 @@ def deep_against_tabular(
     """Learning curves with their tabular truth: all measures of the oracle for each agent, seed and evaluation."""
     rows: list[Row] = []
     for agent in agents:
-        e = Experiment(agent, env, seeds=seeds, steps=steps, evaluations=evaluations, depth=1, numbers={"lr": 3e-3}, warmup=480)
+        e = Experiment(
+            agent, env, seeds=seeds, steps=steps, evaluations=evaluations, depth=1, numbers={"lr": 3e-3}, warmup=480
+        )
         rows += [{"agent": agent, "env": env} | row for row in _rows(run(e).columns)]
     return rows
 
@@ -76,7 +78,9 @@ def deep_sea_scaling(
                 solved = (c["seed"] == seed) & (c["suboptimality"] < 1e-6)
                 first = c["step"][solved].min() / N if solved.any() else np.inf
                 last = c["suboptimality"][c["seed"] == seed][-1]
-                rows.append({"N": N, "agent": agent, "seed": seed, "episodes": float(first), "suboptimality": float(last)})
+                rows.append(
+                    {"N": N, "agent": agent, "seed": seed, "episodes": float(first), "suboptimality": float(last)}
+                )
     return rows
 
 
@@ -118,7 +122,9 @@ def study(name: str, *, quick: bool = False, **options: Any) -> list[Row]:
     """The rows of a study by name; ``options`` go to its function. ValueError for an unknown name, with what comes near."""
     if name not in STUDIES:
         near = difflib.get_close_matches(name, STUDIES, 3, 0.4)
-        raise ValueError(f"unknown table {name!r}: {'did you mean ' + ' or '.join(near) if near else 'one of ' + ', '.join(STUDIES)}")
+        raise ValueError(
+            f"unknown table {name!r}: {'did you mean ' + ' or '.join(near) if near else 'one of ' + ', '.join(STUDIES)}"
+        )
     return STUDIES[name](**((QUICK[name] if quick else {}) | options))
 
 

@@ -99,7 +99,13 @@ def advance(
         return jax.vmap(step)(*carry, hyper), None
 
     n = jax.tree.leaves(hyper)[0].shape[0]
-    names = jax.eval_shape(lambda x, h: _update(env, agent, shape, params, jax.tree.map(lambda y: y[0], x), {k: v[0] for k, v in h.items()})[1], learners, hyper)
+    names = jax.eval_shape(
+        lambda x, h: _update(
+            env, agent, shape, params, jax.tree.map(lambda y: y[0], x), {k: v[0] for k, v in h.items()}
+        )[1],
+        learners,
+        hyper,
+    )
     nothing = Progress(*(jnp.zeros(n) for _ in range(4)), {name: jnp.zeros(n) for name in names})
     return jax.lax.scan(body, (learners, nothing), done + jnp.arange(steps))[0]
 
@@ -123,7 +129,9 @@ def _step(
     over = terminated | truncated
     gain, span = learner.gain + reward, learner.span + 1.0
     fresh = agent.memory(keys[3], shape.envs)
-    memory = jax.tree.map(lambda new, old: jnp.where(over.reshape(-1, *(1,) * (new.ndim - 1)), new, old), fresh, learner.memory)
+    memory = jax.tree.map(
+        lambda new, old: jnp.where(over.reshape(-1, *(1,) * (new.ndim - 1)), new, old), fresh, learner.memory
+    )
     learner = Learner(
         keys[4], agent.observe(learner.agent, hyper, x, action), place, seen, memory, replay.add(learner.ring, item),
         jnp.where(over, 0.0, gain), jnp.where(over, 0.0, span),
@@ -144,7 +152,9 @@ def _step(
 
         return jax.lax.fori_loop(0, shape.updates, one, carry) if shape.updates != 1 else one(0, carry)
 
-    learner, progress = jax.lax.cond(taken + shape.envs >= shape.warmup, learn, lambda carry: carry, (learner, finished))
+    learner, progress = jax.lax.cond(
+        taken + shape.envs >= shape.warmup, learn, lambda carry: carry, (learner, finished)
+    )
     return learner._replace(key=key), progress
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jax
-import jax.numpy as jnp
 from deep.agents.base import Spec
 from deep.agents.q_learning import QLearner
 from deep.agents.sac_discrete import SACDiscrete
@@ -115,7 +115,9 @@ def test_mvi_targets_are_mvi(mdp: MDP, q: float) -> None:
 
 
 def test_policies_of_the_weight_itself_are_those_that_tabular_calls_not_absorbed(mdp: MDP) -> None:
-    other = run(table(Target("munchausen", 2.0, absorbed=False)), mdp, {"tau": TAU, "alpha": 0.7, "floor": -np.inf})[-1, 0]
+    other = run(table(Target("munchausen", 2.0, absorbed=False)), mdp, {"tau": TAU, "alpha": 0.7, "floor": -np.inf})[
+        -1, 0
+    ]
     assert gap(other, tsallis_mvi(mdp, 2.0, tau=TAU, alpha=0.7, K=K, absorbed=False).result["Q"]) < NEAR
 
 
@@ -144,7 +146,10 @@ def test_optimism_on_a_table_is_a_bonus_of_counts(mdp: MDP) -> None:
     agent, visits = table(Target(), optimism=True), np.array([[3, 0, 1], [2, 2, 0], [0, 0, 5], [1, 1, 1], [7, 0, 0]])
     beta, ridge = 0.5, 2.0
     with float64():
-        hyper = {k: jnp.asarray(v, float) for k, v in (agent.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "beta": beta, "ridge": ridge}).items()}
+        hyper = {
+            k: jnp.asarray(v, float)
+            for k, v in (agent.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "beta": beta, "ridge": ridge}).items()
+        }
         state = agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper)
         s, a = np.divmod(np.repeat(np.arange(visits.size), visits.ravel()), mdp.A)
         state = agent.observe(state, hyper, jnp.eye(mdp.S)[s], jnp.asarray(a))
@@ -175,8 +180,15 @@ def test_evaluated_to_the_end_sac_is_soft_policy_iteration(mdp: MDP) -> None:
     wanted = soft_policy_iteration(mdp, TAU, K=4).result["Q"]
     agent = SACDiscrete("bridge", bridge.TABLE, bridge.PLAIN, actor="frozen")
     with float64():
-        hyper = {k: jnp.asarray(v, float) for k, v in (agent.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "tau": TAU}).items()}
-        state, batch, x = agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper), bridge.exact_batch(mdp), jnp.eye(mdp.S)
+        hyper = {
+            k: jnp.asarray(v, float)
+            for k, v in (agent.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "tau": TAU}).items()
+        }
+        state, batch, x = (
+            agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper),
+            bridge.exact_batch(mdp),
+            jnp.eye(mdp.S),
+        )
         sweep = lambda _, s: agent.update(s, hyper, batch, jax.random.PRNGKey(0))[0]  # noqa: E731
         evaluate = jax.jit(lambda s: jax.lax.fori_loop(0, 400, sweep, s))
         for Q in wanted:  # critics of zero make the first policy uniform
@@ -210,7 +222,9 @@ def test_the_temperature_moves_by_the_excess_of_entropy(mdp: MDP) -> None:
         hyper = {k: jnp.asarray(v, float) for k, v in numbers.items()}
         state, batch = agent.init(jax.random.PRNGKey(0), Spec(1, 3), hyper), bridge.exact_batch(one)
         batch = batch._replace(weight=batch.weight / 3)
-        state = state._replace(target=[(jnp.stack([r[:, None]] * 2), None)], critics=[(jnp.stack([r[:, None]] * 2), None)])
+        state = state._replace(
+            target=[(jnp.stack([r[:, None]] * 2), None)], critics=[(jnp.stack([r[:, None]] * 2), None)]
+        )
         after = agent.update(state, hyper | {"lr": jnp.asarray(0.0)}, batch, jax.random.PRNGKey(0))[0]
         moved = float(after.log_tau - state.log_tau)
     wanted = -0.01 * temperature_gradient(r, 0.5 * np.log(3), TAU, loss="log tau")
@@ -229,5 +243,3 @@ def test_twin_critics_underestimate_under_noise(mdp: MDP) -> None:
             draws = jnp.asarray(Q.T + noise[:critics].swapaxes(0, 1))
             least = jax.vmap(lambda c: agent.least([(c, None)], jnp.eye(mdp.S)))(draws)
         assert gap(np.asarray(least).mean(axis=0), Q + bias) < 0.01
-
-

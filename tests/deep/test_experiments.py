@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jax
-import jax.numpy as jnp
 from deep.__main__ import main
 from deep.experiments.config import Experiment
 from deep.experiments.run import Result, read_metrics, run
@@ -113,19 +113,19 @@ def test_a_ring_forgets_the_oldest() -> None:
 
 
 REFUSED = [
-    (dict(agent="mdqm"), "unknown agent 'mdqm': did you mean mdqn"),
-    (dict(steps=1000), "steps is 1000: expected a multiple of envs times evaluations = 48, such as 1008"),
-    (dict(numbers={"lr": -1.0}), "lr is -1.0"),
-    (dict(numbers={"taw": 1.0}), "mdqn has no number 'taw': did you mean tau"),
-    (dict(numbers={"tau": 0.0}), "tau is 0.0: expected a positive number"),
-    (dict(numbers={"alpha": 1.5}), "alpha is 1.5: expected a number from 0 to 1"),
-    (dict(numbers={"floor": 1.0}), "floor is 1.0"),
-    (dict(numbers={"gamma": float("nan")}), "gamma is nan"),
-    (dict(grid={"tau": ()}), "the grid of tau is empty"),
-    (dict(numbers={"tau": 0.1}, grid={"tau": (0.1, 0.2)}), "tau is both a number and in the grid"),
-    (dict(seeds=0), "seeds is 0: at least 1"),
-    (dict(batch=0), "batch is 0: at least 1"),
-    (dict(buffer=4), "buffer is 4: it holds a step of all 8 environments"),
+    ({"agent": "mdqm"}, "unknown agent 'mdqm': did you mean mdqn"),
+    ({"steps": 1000}, "steps is 1000: expected a multiple of envs times evaluations = 48, such as 1008"),
+    ({"numbers": {"lr": -1.0}}, "lr is -1.0"),
+    ({"numbers": {"taw": 1.0}}, "mdqn has no number 'taw': did you mean tau"),
+    ({"numbers": {"tau": 0.0}}, "tau is 0.0: expected a positive number"),
+    ({"numbers": {"alpha": 1.5}}, "alpha is 1.5: expected a number from 0 to 1"),
+    ({"numbers": {"floor": 1.0}}, "floor is 1.0"),
+    ({"numbers": {"gamma": float("nan")}}, "gamma is nan"),
+    ({"grid": {"tau": ()}}, "the grid of tau is empty"),
+    ({"numbers": {"tau": 0.1}, "grid": {"tau": (0.1, 0.2)}}, "tau is both a number and in the grid"),
+    ({"seeds": 0}, "seeds is 0: at least 1"),
+    ({"batch": 0}, "batch is 0: at least 1"),
+    ({"buffer": 4}, "buffer is 4: it holds a step of all 8 environments"),
 ]
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import jax
-import jax.numpy as jnp
 from deep import envs
 from deep.agents import make_agent
 from deep.envs.models import deep_sea_model, pendulum_model, staged
@@ -20,7 +20,13 @@ from tabular.planning.tsallis_mvi import tsallis_mvi
 
 def test_successors_and_ends_come_as_often_as_the_model_says() -> None:
     """A three-way row with an end: 20,000 draws within five standard deviations."""
-    mdp = MDP([[[0.2, 0.5], [0.0, 0.0]], [[0.0, 1.0]] * 2], [[1.0, 2.0], [0.0, 0.0]], 0.9, end=[[0.3, 1.0], [0, 0]], rho=[0.25, 0.75])
+    mdp = MDP(
+        [[[0.2, 0.5], [0.0, 0.0]], [[0.0, 1.0]] * 2],
+        [[1.0, 2.0], [0.0, 0.0]],
+        0.9,
+        end=[[0.3, 1.0], [0, 0]],
+        rho=[0.25, 0.75],
+    )
     env, params = tabular_env(mdp, 5)
     n = 20_000
     place = Place(jnp.zeros((), jnp.int32), jnp.asarray(2, jnp.int32))
@@ -31,16 +37,21 @@ def test_successors_and_ends_come_as_often_as_the_model_says() -> None:
         return step(0, place.t), step(1, place.t), step(0, jnp.asarray(4, jnp.int32))
 
     first, second, last = drawn(jax.random.split(jax.random.PRNGKey(0), n))
-    seen, state, reward, terminated, truncated, info = (jax.tree.map(np.asarray, x) for x in first)
+    seen, _state, reward, terminated, truncated, info = (jax.tree.map(np.asarray, x) for x in first)
     after = info["final_observation"][~terminated]
     for share, p in ((terminated.mean(), 0.3), ((after == 0).sum() / n, 0.2), ((after == 1).sum() / n, 0.5)):
         assert abs(share - p) < 5 * np.sqrt(p * (1 - p) / n)
     assert (reward == 1.0).all() and not truncated.any()
     fresh = seen[terminated]  # over: the next observation is a start, the one before is in info
-    assert abs(fresh.mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / len(fresh)) and (info["final_observation"][terminated] == 0).all()
+    assert (
+        abs(fresh.mean() - 0.75) < 5 * np.sqrt(0.75 * 0.25 / len(fresh))
+        and (info["final_observation"][terminated] == 0).all()
+    )
     assert np.asarray(second[3]).all() and (np.asarray(second[2]) == 2.0).all()
     ended, cut = np.asarray(last[3]), np.asarray(last[4])
-    assert (ended ^ cut).all() and abs(ended.mean() - 0.3) < 5 * np.sqrt(0.21 / n)  # at the horizon all else is truncated
+    assert (ended ^ cut).all() and abs(ended.mean() - 0.3) < 5 * np.sqrt(
+        0.21 / n
+    )  # at the horizon all else is truncated
 
 
 def test_bad_models_are_refused() -> None:
@@ -93,7 +104,10 @@ def test_the_oracle_says_what_tabular_says() -> None:
     assert all(abs(said[name]) < 1e-9 for name in ("soft_gap", "bias", "residual", "worst_residual"))
     assert said["suboptimality"] > 1e-4  # soft-optimal is not optimal
     shifted = oracle.report(agent, {}, best.pi, best.Q + 0.5, tau)
-    assert abs(shifted["bias"] - 0.5) < 1e-9 and abs(shifted["residual"] - 0.5 * (1 - mdp.gamma * _stays(mdp, best.pi))) < 1e-9
+    assert (
+        abs(shifted["bias"] - 0.5) < 1e-9
+        and abs(shifted["residual"] - 0.5 * (1 - mdp.gamma * _stays(mdp, best.pi))) < 1e-9
+    )
     uniform = np.full((mdp.S, mdp.A), 0.25)
     said = oracle.report(agent, {}, uniform, best.Q, tau)
     assert abs(said["return"] - mdp.rho @ evaluate_policy(mdp, uniform)) < 1e-12
