@@ -25,13 +25,16 @@ LOSSES = ("squared", "huber")
 
 
 class QState(NamedTuple):
-    """Networks, stacked over heads; frozen priors; inverse covariances (A, d, d) of the features, empty where none are kept."""
+    """Networks, stacked over heads; frozen priors; inverse covariances (A, d, d) of the features, empty where none are kept; what
+    learners of visits have seen.
+    """
 
     online: Tree
     target: Tree
     prior: Tree
     steps: Tree
     inverse: jax.Array
+    seen: Tree = None
 
 
 @dataclass(frozen=True)

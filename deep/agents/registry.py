@@ -11,6 +11,7 @@ from deep.agents.q_learning import QLearner
 from deep.agents.sac import SAC
 from deep.agents.sac_discrete import SACDiscrete
 from deep.agents.targets import Target
+from deep.agents.visits import VisitLearner
 
 AGENTS: dict[str, Any] = {
     "dqn": QLearner("dqn"),
@@ -24,6 +25,8 @@ AGENTS: dict[str, Any] = {
     "optimistic-dqn": QLearner(
         "optimistic-dqn", optimism=True, options={"lr": 1e-3, "epsilon": 0.0, "epsilon_end": 0.0}
     ),
+    "entropy-dqn": VisitLearner("entropy-dqn", Target("soft"), options={"tau": 0.1, "epsilon_end": 0.0}),
+    "apt-dqn": VisitLearner("apt-dqn", Target("soft"), novelty="neighbours", options={"tau": 0.01}),
     "moco-dqn": MoCoDQN(),
     "sac-discrete": SACDiscrete(),
     "sac": SAC(),

@@ -15,7 +15,7 @@ from deep.agents.base import Net
 from deep.train.trainer import EXPLORATION, Shape
 
 RATES = ("lr", "actor_lr", "tau_lr", "model_lr")
-POSITIVE = ("tau", "ridge", "epsilon_steps")
+POSITIVE = ("tau", "ridge", "sigma", "epsilon_steps")
 UNIT = ("alpha", "gamma", "polyak", "epsilon", "epsilon_end", "share")
 
 

@@ -9,16 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from deep.agents.base import Spec
+from deep.agents.base import Batch, Spec
 from deep.agents.moco import MoCoDQN, tilted
 from deep.agents.sac import SAC, Noise, log_density
+from deep.agents.targets import Target
+from deep.agents.visits import Seen, VisitLearner
 from deep.precision import float64
 from deep.train import bridge
 from tabular import MDP, evaluate_policy
+from tabular.exploration.max_ent import max_ent
 from tabular.instances import garnet
 from tabular.instances.absorbing_cliff import smoothed
 from tabular.moment_projection import project_moments
-from tabular.operators import q_values
+from tabular.operators import occupancy, q_values
 from tabular.planning.mocovi import mocovi
 
 NEAR, APART, NEVER = 1e-10, 1e-4, -1e30
@@ -146,3 +149,41 @@ def test_boxes_of_actions_that_do_not_matter_leave_soft_evaluation(version: int)
     assert np.abs(found - q_values(chain, V)[:, 0]).max() < 1e-8
     assert np.abs(found - V).max() > APART  # the first step's entropy counted in Q
     assert np.abs(found - evaluate_policy(chain, np.ones((4, 1)))).max() > APART  # no entropy
+
+
+def test_learners_of_visits_are_frank_and_wolfe(pair: tuple[MDP, MDP]) -> None:
+    """Exact visits of the mixture, updates until they rest, the greedy policy's visits mixed in: rounds of ``max_ent``, to 1e-10."""
+    mdp = MDP(pair[0].P, pair[0].rewards, 0.8, rho=np.full(6, 1 / 6))
+    sigma, T = 0.01, 4
+    wanted = max_ent(mdp, T, sigma=sigma)
+    agent = VisitLearner("bridge", Target(), bridge.TABLE, bridge.PLAIN)
+    pi = np.full((mdp.S, mdp.A), 1 / mdp.A)
+    share = lambda pi: occupancy(mdp, pi) * (1 - mdp.gamma)  # noqa: E731
+    d = share(pi)
+    with float64():
+        numbers = agent.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "sigma": sigma}
+        hyper = {k: jnp.asarray(v, float) for k, v in numbers.items()}
+        state, batch = agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper), bridge.exact_batch(mdp)
+        update = lambda _, s: agent.update(s, hyper, batch, jax.random.PRNGKey(0))[0]  # noqa: E731
+        planned = jax.jit(lambda s: jax.lax.fori_loop(0, 160, update, s))
+        for t in range(T):
+            state = planned(state._replace(seen=Seen(jnp.asarray(d.sum(axis=1)), jnp.asarray(1.0))))
+            Q = np.asarray(agent.values(state, hyper, jnp.eye(mdp.S)))[0]
+            d = d + 2.0 / (t + 2.0) * (share(Q.argmax(axis=1)) - d)
+        assert np.abs(d - wanted.result["d"]).max() < NEAR
+        slope = np.asarray(agent.reward(state, hyper, batch))
+        near = agent.reward(state, hyper | {"sigma": jnp.asarray(2 * sigma)}, batch)
+        seen = agent.observe(state._replace(seen=Seen(jnp.zeros(6), jnp.zeros(()))), hyper, jnp.eye(6)[jnp.asarray([1, 1, 4])], None)
+    assert np.abs(slope - np.asarray(near)).max() > APART and np.ptp(slope) > APART
+    assert np.asarray(seen.seen.total).tolist() == [0, 2, 0, 0, 1, 0] and float(seen.seen.count) == 3
+
+
+def test_distances_to_neighbours_know_the_scale() -> None:
+    """log(1 + mean distance of the 2 nearest), by hand; features twice as large are not twice as novel, nor equally."""
+    agent = VisitLearner("bridge", Target(), bridge.TABLE, bridge.PLAIN, novelty="neighbours", k=2)
+    x = np.array([[0.0], [1.0], [3.0], [7.0]])
+    with float64():
+        rows = lambda scale: Batch(jnp.asarray(scale * x), *[None] * 6)  # noqa: E731
+        found, twice = (np.asarray(agent.reward(None, {}, rows(c))) for c in (1.0, 2.0))
+    assert np.abs(found - np.log1p([2.0, 1.5, 2.5, 5.0])).max() < 1e-12
+    assert np.abs(twice - found).max() > 0.1 and np.abs(twice - 2 * found).max() > 0.1
