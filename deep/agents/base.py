@@ -145,3 +145,6 @@ class Optimiser:
 def polyak(target: Tree, online: Tree, rate: Any) -> Tree:
     """``target + rate (online - target)``; at rate 1 a copy, exactly."""
     return jax.tree.map(lambda t, o: (1.0 - rate) * t + rate * o, target, online)
+
+
+TWO_LAYERS, ADAM = Net(), Optimiser()

@@ -4,7 +4,8 @@ Kept are the last ``d`` target networks, whose values :math:`\phi_i` are the bas
 :math:`\phi_i(s')` on what happened; and a model :math:`\hat P` of the successors, fitted by maximum likelihood. The outcomes
 :math:`x_j` of the model with their weights are tilted,
 
-.. math:: w_j \propto \hat p_j e^{\lambda \cdot \phi(x_j)}, \qquad \lambda = \arg\min \log \sum_j \hat p_j e^{\lambda \cdot \phi(x_j)}
+.. math:: w_j \propto \hat p_j e^{\lambda \cdot \phi(x_j)}, \qquad
+          \lambda = \arg\min \log \sum_j \hat p_j e^{\lambda \cdot \phi(x_j)}
           - \lambda \cdot \psi(s,a) + \tfrac{\beta^2}{4} |\lambda|^2, \qquad y = r + \gamma \sum_j w_j v(\bar Q(x_j)),
 
 as in ``tabular.moment_projection``: :math:`\beta \to \infty` leaves the model as it is (Dyna), 0 asks for the moments exactly. The
@@ -22,8 +23,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
-from deep.agents.targets import Target
+from deep.agents.base import ADAM, TWO_LAYERS, Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
+from deep.agents.targets import GREEDY, Target
 
 HALVINGS = 6
 
@@ -54,9 +55,9 @@ class MoCoDQN:
     """
 
     name: str = "moco-dqn"
-    target: Target = Target()
-    net: Net = Net()
-    optimiser: Optimiser = Optimiser()
+    target: Target = GREEDY
+    net: Net = TWO_LAYERS
+    optimiser: Optimiser = ADAM
     d: int = 2
     every: int = 500
     newton: int = 6
@@ -217,7 +218,8 @@ class MoCoDQN:
 
 
 def tilted(log_weight: jax.Array, phi: jax.Array, psi: jax.Array, beta: Any, steps: int) -> jax.Array:
-    r"""Weights (B, m) proportional to :math:`e^{\log w + \lambda \cdot \phi}` with the moments ``psi`` (B, d), as far as ``beta`` asks.
+    r"""Weights (B, m) proportional to :math:`e^{\log w + \lambda \cdot \phi}` with the moments ``psi`` (B, d), as far
+    as ``beta`` asks.
 
     ``phi`` (m, d) or (B, m, d). ``steps`` of Newton's method on the dual, each halved until the dual falls. Functions that are
     constant on the outcomes, or alike, are damped by 1e-12 of the trace of the Hessian.

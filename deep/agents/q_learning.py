@@ -18,8 +18,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
-from deep.agents.targets import Target
+from deep.agents.base import ADAM, TWO_LAYERS, Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
+from deep.agents.targets import GREEDY, Target
 
 LOSSES = ("squared", "huber")
 
@@ -47,9 +47,9 @@ class QLearner:
     """
 
     name: str = "dqn"
-    target: Target = Target()
-    net: Net = Net()
-    optimiser: Optimiser = Optimiser()
+    target: Target = GREEDY
+    net: Net = TWO_LAYERS
+    optimiser: Optimiser = ADAM
     loss: str = "squared"
     heads: int = 1
     priors: bool = False

@@ -4,12 +4,13 @@ The actor is a Gaussian squashed by tanh onto :math:`[-1, 1]^d`: with :math:`a =
 
 .. math:: \log \pi(a|s) = \log N(u; \mu, \sigma) - \sum_i 2 (\log 2 - u_i - \mathrm{softplus}(-2 u_i)).
 
-Version 1 (sac): the value network learns :math:`\min_i Q_i(s,a) - \tau \log \pi(a|s)` of fresh actions, the critics :math:`r +
-\gamma (1 - \text{terminated}) \bar V(s')`, and the actor minimises :math:`E[\tau \log \pi - Q_1]`, as its authors' code does. Version 2
-(sac_v2): the critics learn :math:`r + \gamma (1 - \text{terminated})(\min_i \bar Q_i(s',a') - \tau \log \pi(a'|s'))`, the actor
-minimises :math:`E[\tau \log \pi - \min_i Q_i]`, and :math:`\log\tau` descends :math:`-\log\tau\, E[\log\pi + \bar H]`, :math:`\bar H = -d`
-by default. Densities are in the units of :math:`[-1,1]^d`; entropies can be negative. Reparametrised noise is an argument of the
-losses, with weights, so that quadrature can take the place of sampling.
+Version 1 (sac): the value network learns :math:`\min_i Q_i(s,a) - \tau \log \pi(a|s)` of fresh actions, the critics
+:math:`r + \gamma (1 - \text{terminated}) \bar V(s')`, and the actor minimises :math:`E[\tau \log \pi - Q_1]`, as its
+authors' code does. Version 2 (sac_v2): the critics learn :math:`r + \gamma (1 - \text{terminated})(\min_i \bar
+Q_i(s',a') - \tau \log \pi(a'|s'))`, the actor minimises :math:`E[\tau \log \pi - \min_i Q_i]`, and :math:`\log\tau`
+descends :math:`-\log\tau\, E[\log\pi + \bar H]`, :math:`\bar H = -d` by default. Densities are in the units of
+:math:`[-1,1]^d`; entropies can be negative. Reparametrised noise is an argument of the losses, with weights, so that
+quadrature can take the place of sampling.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, polyak
+from deep.agents.base import ADAM, TWO_LAYERS, Batch, Hyper, Net, Optimiser, Spec, Tree, polyak
 
 LOG_STD = (-5.0, 2.0)
 
@@ -52,8 +53,8 @@ class SAC:
 
     name: str = "sac"
     version: int = 2
-    net: Net = Net()
-    optimiser: Optimiser = Optimiser()
+    net: Net = TWO_LAYERS
+    optimiser: Optimiser = ADAM
     samples: int = 1
     heads: int = 1
     options: dict[str, float] = field(default_factory=dict, hash=False, compare=False)

@@ -1,10 +1,11 @@
 r"""SAC for finitely many actions: two critics, an actor, and a temperature that is given or found.
 
 With :math:`\bar m = \min_i \bar Q_i` the critics learn :math:`y = r + \gamma (1 - \text{terminated}) \sum_b \pi(b|s')
-(\bar m(s',b) - \tau \log \pi(b|s'))`, the actor minimises :math:`\sum_a \pi(a|s) (\tau \log \pi(a|s) - \min_i Q_i(s,a))`, and an
-automatic temperature the loss :math:`-\log\tau \sum_a \pi(a|s) (\log \pi(a|s) + \bar H)`, :math:`\bar H` = ``target_share`` times
-:math:`\log A`. With ``actor="exact"`` the policy is the softmax of :math:`\bar m / \tau` itself, and on a table with full batches
-one update is soft value iteration, many between two policies soft policy iteration (``tabular.planning.sac``). Source: sac; sac_v2; Christodoulou 2019.
+(\bar m(s',b) - \tau \log \pi(b|s'))`, the actor minimises :math:`\sum_a \pi(a|s) (\tau \log \pi(a|s) - \min_i
+Q_i(s,a))`, and an automatic temperature the loss :math:`-\log\tau \sum_a \pi(a|s) (\log \pi(a|s) + \bar H)`,
+:math:`\bar H` = ``target_share`` times :math:`\log A`. With ``actor="exact"`` the policy is the softmax of
+:math:`\bar m / \tau` itself, and on a table with full batches one update is soft value iteration, many between two
+policies soft policy iteration (``tabular.planning.sac``). Source: sac; sac_v2; Christodoulou 2019.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from deep.agents.base import Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
+from deep.agents.base import ADAM, TWO_LAYERS, Batch, Hyper, Net, Optimiser, Spec, Tree, View, polyak
 
 
 class ACState(NamedTuple):
@@ -34,13 +35,14 @@ class ACState(NamedTuple):
 class SACDiscrete:
     """SAC with ``critics`` critics of which the least counts (1: no minimum, hence no underestimation).
 
-    ``actor``: ``"network"``; ``"exact"``, the softmax of the target critics; ``"frozen"``, that of the critics at the last call of
-    ``improve``. Numbers: ``lr``, ``actor_lr``, ``tau_lr`` (0: the temperature stays), ``tau``, ``gamma``, ``polyak``, ``target_share``.
+    ``actor``: ``"network"``; ``"exact"``, the softmax of the target critics; ``"frozen"``, that of the critics at the
+    last call of ``improve``. Numbers: ``lr``, ``actor_lr``, ``tau_lr`` (0: the temperature stays), ``tau``,
+    ``gamma``, ``polyak``, ``target_share``.
     """
 
     name: str = "sac-discrete"
-    net: Net = Net()
-    optimiser: Optimiser = Optimiser()
+    net: Net = TWO_LAYERS
+    optimiser: Optimiser = ADAM
     critics: int = 2
     actor: str = "network"
     heads: int = 1

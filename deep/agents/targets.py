@@ -113,3 +113,6 @@ def _given(Q: jax.Array, hyper: Hyper) -> _Given:
     ops = JaxOps(dtype=Q.dtype)
     tau = Value(ops, jnp.asarray(hyper["tau"], Q.dtype), 0) if "tau" in hyper else None
     return _Given(ops, np.ones(Q.shape[-1:], dtype=bool), Value(ops, Q, 2), tau)
+
+
+GREEDY = Target()

@@ -1,10 +1,12 @@
 r"""Learners of visits: the reward is what is rarely seen, and rewards of the environment are ignored.
 
-- ``"kernel"``: with the mean :math:`m` of the features of all states visited so far, :math:`\hat\rho(x) = x \cdot m` is the mean similarity
+- ``"kernel"``: with the mean :math:`m` of the features of all states visited so far, :math:`\hat\rho(x) = x \cdot m`
+  is the mean similarity
   of ``x`` to what was seen under the kernel of inner products, and the reward the slope of the smoothed entropy,
-  :math:`-\log(\hat\rho + \sigma) - \hat\rho / (\hat\rho + \sigma)`. On one-hot features the kernel is the identity, :math:`\hat\rho` the share
-  of visits, and the scheme the one of Hazan and others, whose mixture of all policies so far is what the replay has seen: with
-  exact visits and planning to the end it is ``tabular.exploration.max_ent``. (Entropies aware of a kernel: GEM.)
+  :math:`-\log(\hat\rho + \sigma) - \hat\rho / (\hat\rho + \sigma)`. On one-hot features the kernel is the identity,
+  :math:`\hat\rho` the share of visits, and the scheme the one of Hazan and others, whose mixture of all policies so
+  far is what the replay has seen: with exact visits and planning to the end it is ``tabular.exploration.max_ent``.
+  (Entropies aware of a kernel: GEM.)
 - ``"neighbours"``: :math:`\log(1 + \text{mean distance to the k nearest of the batch})`, the particle estimate of APT; it knows
   distances of features alone, and is not free of their scale.
 
@@ -32,7 +34,9 @@ class Seen(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitLearner(QLearner):
-    """``novelty``: ``"kernel"`` or ``"neighbours"``, of which ``k``. Numbers beside those of the learner: ``sigma`` > 0 of the entropy."""
+    """``novelty``: ``"kernel"`` or ``"neighbours"``, of which ``k``. Numbers beside those of the learner: ``sigma``,
+    positive, of the entropy.
+    """
 
     novelty: str = "kernel"
     k: int = 12
@@ -61,7 +65,8 @@ class VisitLearner(QLearner):
             rho = batch.x @ (state.seen.total / jnp.maximum(state.seen.count, 1e-30))
             return -jnp.log(rho + hyper["sigma"]) - rho / (rho + hyper["sigma"])
         squares = ((batch.x[:, None] - batch.x[None]) ** 2).sum(axis=-1)
-        nearest = -jax.lax.top_k(-squares, min(self.k + 1, len(batch.x)))[0]  # the state itself among them, at distance 0
+        # The state itself is among the k + 1 nearest, at distance 0.
+        nearest = -jax.lax.top_k(-squares, min(self.k + 1, len(batch.x)))[0]
         return jnp.log1p(jnp.sqrt(nearest).sum(axis=-1) / self.k)
 
     def targets(self, state: QState, hyper: Hyper, batch: Batch) -> jax.Array:

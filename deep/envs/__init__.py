@@ -46,8 +46,8 @@ def make(name: str, **options: Any) -> Made:
     if name not in TABULAR:
         if options:
             raise TypeError(f"{name} takes no options, got {sorted(options)}")
-        env = GymnaxEnv(name)
-        return Made(env, env.params, None, None)
+        other = GymnaxEnv(name)
+        return Made(other, other.params, None, None)
     mdp, features, horizon = models.named(name, **options)
     env, tables = tabular_env(mdp, horizon, features=features, name=name)
     return Made(env, tables, mdp, np.eye(mdp.S) if features is None else features)

@@ -65,8 +65,9 @@ class Experiment:
         self.shape()
         unit = self.envs * self.evaluations
         if self.steps % unit:
+            near = -(-self.steps // unit) * unit
             raise ValueError(
-                f"steps is {self.steps}: expected a multiple of envs times evaluations = {unit}, such as {-(-self.steps // unit) * unit}"
+                f"steps is {self.steps}: expected a multiple of envs times evaluations = {unit}, such as {near}"
             )
         known = self.make().defaults() | EXPLORATION
         for name, values in [*((k, (v,)) for k, v in self.numbers.items()), *self.grid.items()]:

@@ -67,7 +67,8 @@ def run(
     hyper = {k: jnp.asarray([s[k] for s, _ in every], float) for k in settings[0]}
     keys = jnp.stack([jax.random.PRNGKey(seed) for _, seed in every])
     learners = trainer.start(made.env, agent, shape, made.params, keys, hyper)
-    done, rows = 0, []
+    done = 0
+    rows: list[dict[str, Any]] = []
     if folder is not None:
         learners, done, rows = _resumed(Path(folder), e, learners)
         if done and tell:

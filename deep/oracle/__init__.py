@@ -5,13 +5,15 @@ For a learner's policy :math:`\pi`, action values ``Q`` and temperature :math:`\
 ``return``, ``suboptimality``, ``worst``
     :math:`\rho V^\pi`, :math:`\rho (V^* - V^\pi)` and :math:`\max (V^* - V^\pi)`, without regulariser.
 ``soft_return``, ``soft_gap``
-    The same of the regularised objective, and :math:`\rho (V^*_\Omega - V^\pi_\Omega)`. Munchausen learners of index 1 solve for the
-    entropy of weight :math:`(1-\alpha)\tau`, which is theirs here; those of other indices have no such objective: NaN.
+    The same of the regularised objective, and :math:`\rho (V^*_\Omega - V^\pi_\Omega)`. Munchausen learners of index
+    1 solve for the entropy of weight :math:`(1-\alpha)\tau`, which is theirs here; those of other indices have no
+    such objective: NaN.
 ``bias``
     :math:`\langle d, Q - Q^\pi_\Omega \rangle` under the policy's own normalised visits d: how much the critic overestimates. Of
     Munchausen learners :math:`Q - \alpha \tau \log \pi` is compared, which is the soft action value at their fixed point.
 ``residual``, ``worst_residual``
-    :math:`\langle d, |TQ - Q| \rangle` and :math:`\max |TQ - Q|` for the operator that the learner iterates, with exact expectations.
+    :math:`\langle d, |TQ - Q| \rangle` and :math:`\max |TQ - Q|` for the operator that the learner iterates, with
+    exact expectations.
 ``entropy``, ``policy_entropy``
     Of the normalised discounted visits of states, and mean entropy of the policy under them; nats.
 """

@@ -14,8 +14,10 @@ VERSION = 1
 
 def save(path: str | Path, tree: Any, **facts: Any) -> None:
     """Writes a tree of arrays, and facts (numbers or text) beside it; a file that is there is replaced at once or not at all."""
-    leaves = {f"leaf{name}": np.asarray(leaf) for name, leaf in _named(tree)}
-    extra = {f"fact.{name}": np.asarray(value) for name, value in (facts | {"version": VERSION}).items()}
+    leaves: dict[str, Any] = {f"leaf{name}": np.asarray(leaf) for name, leaf in _named(tree)}
+    extra: dict[str, Any] = {
+        f"fact.{name}": np.asarray(value) for name, value in (facts | {"version": VERSION}).items()
+    }
     part = Path(f"{path}.part")
     with open(part, "wb") as file:
         np.savez(file, **leaves, **extra)

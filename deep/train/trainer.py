@@ -99,14 +99,10 @@ def advance(
         return jax.vmap(step)(*carry, hyper), None
 
     n = jax.tree.leaves(hyper)[0].shape[0]
-    names = jax.eval_shape(
-        lambda x, h: _update(
-            env, agent, shape, params, jax.tree.map(lambda y: y[0], x), {k: v[0] for k, v in h.items()}
-        )[1],
-        learners,
-        hyper,
-    )
-    nothing = Progress(*(jnp.zeros(n) for _ in range(4)), {name: jnp.zeros(n) for name in names})
+    one = jax.tree.map(lambda x: x[0], (learners, hyper))
+    names: Any = jax.eval_shape(lambda x, h: _update(env, agent, shape, params, x, h)[1], *one)
+    zero = jnp.zeros(n)
+    nothing = Progress(zero, zero, zero, zero, {name: zero for name in names})
     return jax.lax.scan(body, (learners, nothing), done + jnp.arange(steps))[0]
 
 

@@ -241,5 +241,5 @@ def test_twin_critics_underestimate_under_noise(mdp: MDP) -> None:
         agent = SACDiscrete("bridge", bridge.TABLE, bridge.PLAIN, critics=critics)
         with float64():
             draws = jnp.asarray(Q.T + noise[:critics].swapaxes(0, 1))
-            least = jax.vmap(lambda c: agent.least([(c, None)], jnp.eye(mdp.S)))(draws)
+            least = jax.vmap(lambda c, agent=agent: agent.least([(c, None)], jnp.eye(mdp.S)))(draws)
         assert gap(np.asarray(least).mean(axis=0), Q + bias) < 0.01

@@ -117,8 +117,9 @@ def test_squashed_densities_integrate_to_one() -> None:
 def test_boxes_of_actions_that_do_not_matter_leave_soft_evaluation(version: int) -> None:
     """Where actions change nothing, critics learn the chain's value with tau times the actor's entropy added each step.
 
-    Targets by Gauss-Hermite quadrature; the entropy of each state's squashed Gaussian as that of the Gaussian plus the mean of
-    log(1 - tanh^2 u) = -2 log cosh u, by the trapezoidal rule; the chain by ``tabular.evaluate_policy``. The entropy of the first step is in V, not in Q.
+    Targets by Gauss-Hermite quadrature; the entropy of each state's squashed Gaussian as that of the Gaussian plus the mean
+    of log(1 - tanh^2 u) = -2 log cosh u, by the trapezoidal rule; the chain by ``tabular.evaluate_policy``. The first
+    step's entropy is in V, not in Q.
     """
     tau, chain = 0.4, garnet(S=4, A=1, gamma=0.7)(1, 1)[0]
     agent = SAC("bridge", version, bridge.TABLE, bridge.PLAIN)
@@ -152,7 +153,7 @@ def test_boxes_of_actions_that_do_not_matter_leave_soft_evaluation(version: int)
 
 
 def test_learners_of_visits_are_frank_and_wolfe(pair: tuple[MDP, MDP]) -> None:
-    """Exact visits of the mixture, updates until they rest, the greedy policy's visits mixed in: rounds of ``max_ent``, to 1e-10."""
+    """Exact visits of the mixture, updates until they rest, the greedy policy's visits mixed in: ``max_ent``, to 1e-10."""
     mdp = MDP(pair[0].P, pair[0].rewards, 0.8, rho=np.full(6, 1 / 6))
     sigma, T = 0.01, 4
     wanted = max_ent(mdp, T, sigma=sigma)
@@ -173,7 +174,8 @@ def test_learners_of_visits_are_frank_and_wolfe(pair: tuple[MDP, MDP]) -> None:
         assert np.abs(d - wanted.result["d"]).max() < NEAR
         slope = np.asarray(agent.reward(state, hyper, batch))
         near = agent.reward(state, hyper | {"sigma": jnp.asarray(2 * sigma)}, batch)
-        seen = agent.observe(state._replace(seen=Seen(jnp.zeros(6), jnp.zeros(()))), hyper, jnp.eye(6)[jnp.asarray([1, 1, 4])], None)
+        fresh = state._replace(seen=Seen(jnp.zeros(6), jnp.zeros(())))
+        seen = agent.observe(fresh, hyper, jnp.eye(6)[jnp.asarray([1, 1, 4])], jnp.zeros(3, int))
     assert np.abs(slope - np.asarray(near)).max() > APART and np.ptp(slope) > APART
     assert np.asarray(seen.seen.total).tolist() == [0, 2, 0, 0, 1, 0] and float(seen.seen.count) == 3
 
