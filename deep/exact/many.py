@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
 from deep.exact import core, members
-from deep.exact.placing import fetched, filled, place
+from deep.exact.placing import NOWHERE, fetched, place, spread_axes
 from deep.exact.solvers import check_weights, chosen
 from deep.ops import DeviceModel
 from deep.ops.models import arrays_of
@@ -192,12 +193,8 @@ def _axis(x: Any, ndim: int) -> int | None:
 
 def _filled(trees: tuple[Any, ...], axes: tuple[Any, ...], n: int) -> tuple[Any, ...]:
     """Copies of the last member until the devices divide their number."""
-    import jax
-
-    def more(x: Any, axis: Any) -> Any:
-        missing = 0 if axis is None else -len(x) % n
+    def more(x: Any, axis: int) -> Any:
+        missing = 0 if axis == NOWHERE else -len(x) % n
         return np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) if missing else x
 
-    none = lambda x: x is None  # noqa: E731
-    spread = tuple(jax.tree.broadcast(a, t, is_leaf=none) for t, a in zip(trees, axes, strict=True))
-    return tuple(jax.tree.map(more, t, a, is_leaf=none) for t, a in zip(trees, spread, strict=True))
+    return tuple(jax.tree.map(more, t, spread_axes(t, a)) for t, a in zip(trees, axes, strict=True))

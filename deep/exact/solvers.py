@@ -51,9 +51,7 @@ def placed(mdp: MDP, on: Mesh | None = None) -> Placed:
     d = arrays_of(mdp)
     if on is not None:
         d = filled(d, on.size)
-    # Entries of a list do not divide among devices: each has all of them.
-    P: Any = Padded(2, 2) if isinstance(d.P, Padded) else None if mdp.is_sparse else 0
-    axes = d.with_(P=P, R=0, end=0, gamma=None, rho=None, mask=0)
+    axes = d.with_(P=2 if isinstance(d.P, Padded) else 0, R=0, end=0, gamma=None, rho=None, mask=0)
     return Placed(mdp, place(d, on, axes), on, members.facts_of_model(mdp))
 
 

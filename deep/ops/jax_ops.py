@@ -63,6 +63,10 @@ class JaxOps(Ops):
     def _key(self) -> tuple[Any, ...]:
         return type(self), self.batch, self.dtype, self.library
 
+    def _item(self, x: Any, key: tuple[Any, ...]) -> Any:
+        np.broadcast_to(np.False_, x.shape)[key]  # IndexError: JAX itself would take the nearest entry
+        return x[key]
+
     # -- values from numbers -----------------------------------------------------------------------------------------
     def _lift(self, x: Any) -> Any:
         self._check()
@@ -122,7 +126,9 @@ class JaxOps(Ops):
         return jnp.broadcast_to(mask, shape) if isinstance(mask, jax.Array) else super()._spread(mask, shape)
 
     def _some(self, mask: Any, x: Value, axis: int = -1) -> Any:
-        return mask if _traced(mask) else super()._some(mask, x, axis)
+        if not _traced(mask):
+            super()._some(np.asarray(mask) if isinstance(mask, jax.Array) else mask, x, axis)
+        return mask
 
     def _order(self, x: Value, mask: Any) -> Any:
         return jnp.argsort(jnp.where(mask, x.data, jnp.inf), axis=-1, stable=True)
