@@ -74,13 +74,14 @@ def _copied(d: DeviceModel, missing: int) -> DeviceModel:
 
 
 def place(tree: Any, on: Mesh | None, axis: Any) -> Any:
-    """A pytree of NumPy arrays on the device, or over the mesh.
+    """A pytree of NumPy arrays on the device, or over the mesh; JAX's are there already.
 
     ``axis`` is a prefix of it: the axis that is spread, or None for copies on all devices.
     """
     if on is None:
         return jax.tree.map(jnp.asarray, tree)
-    return jax.tree.map(lambda x, i: _spread(np.asarray(x), on, i), tree, spread_axes(tree, axis))
+    one = lambda x, i: x if isinstance(x, jax.Array) else _spread(np.asarray(x), on, i)  # noqa: E731
+    return jax.tree.map(one, tree, spread_axes(tree, axis))
 
 
 def spread_axes(tree: Any, axis: Any) -> Any:

@@ -78,7 +78,9 @@ class JaxOps(Ops):
         if not isinstance(x, jax.Array):
             return super().constant(x)
         if x.ndim > self.nbatch or (x.ndim == 1 and len(x) not in (1, self.batch)):
-            raise TypeError(f"expected a number{f' or {self.batch} of them' if self.batch else ''}, got shape {x.shape}")
+            raise TypeError(
+                f"expected a number{f' or {self.batch} of them' if self.batch else ''}, got shape {x.shape}"
+            )
         return Value(self, self._lift(x.reshape(x.shape or (1,) * self.nbatch)), 0)
 
     def _shaped(self, x: Any, ndim: int) -> Any:
@@ -86,7 +88,9 @@ class JaxOps(Ops):
             return super()._shaped(x, ndim)
         a = x[None] if x.ndim == ndim and self.nbatch else x
         if a.ndim != ndim + self.nbatch:
-            raise TypeError(f"expected {ndim} event axes{' behind the batch axis' if self.nbatch else ''}, got shape {a.shape}")
+            raise TypeError(
+                f"expected {ndim} event axes{' behind the batch axis' if self.nbatch else ''}, got shape {a.shape}"
+            )
         return a
 
     def distribution(self, x: Any, ndim: int = 2) -> Value:

@@ -149,17 +149,23 @@ def test_vmap_over_temperatures_and_discounts() -> None:
 KEPT = [f"foundations.C{i}" for i in (1, 2, 3, 4, 10, 12, 15, 20, 24, 26, 28, 30, 33, 36)]
 
 
-@pytest.mark.parametrize("claim", [c for c in load_paper("planning", "foundations") if c.id in KEPT], ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    "claim", [c for c in load_paper("planning", "foundations") if c.id in KEPT], ids=lambda c: c.id
+)
 def test_bodies_of_claims_run_as_they_are(claim: Any) -> None:
     """Both sides lie where the enclosures say, on a batch."""
     family, B = claim.family[0], 5
     batch = family(3, B)
     drawn = sampled(claim, batch, lambda salt: family(salt, B), 3)
     sound = EnclosureOps(B)
-    want = evidence.values(sound, claim(sound, sound.model(batch), **{k: p.lift(sound) for k, p in drawn.items()}), claim.id)
+    want = evidence.values(
+        sound, claim(sound, sound.model(batch), **{k: p.lift(sound) for k, p in drawn.items()}), claim.id
+    )
     with float64():
         ops = JaxOps(B)
-        found = evidence.values(ops, claim(ops, ops.model(batch), **{k: p.lift(ops) for k, p in drawn.items()}), claim.id)
+        found = evidence.values(
+            ops, claim(ops, ops.model(batch), **{k: p.lift(ops) for k, p in drawn.items()}), claim.id
+        )
         for x, y in zip(want[:2], found[:2], strict=True):
             middle, radius = x.data
             inside = np.abs(ops.midpoint(y) - middle) <= 4 * radius + 1e-14 * (1 + np.abs(middle))
