@@ -5,7 +5,7 @@
 ``solve_batch``, ``sweep``   many models at once; one model at many temperatures, discounts and rewards
 ``backward_induction``       a finite horizon
 ``evaluate_policy``, ...     values and visits of given policies
-``placed``                   a model whose arrays stay on the device
+``placed``, ...              a model or a batch whose arrays stay on the device
 ``mesh``, ``initialize``     devices in a row; several hosts
 ===========================  =========================================================================
 
@@ -29,6 +29,7 @@ _HOME = {
     "modified_policy_iteration": "solvers",
     "occupancy": "policies",
     "placed": "solvers",
+    "placed_batch": "many",
     "policy_iteration": "solvers",
     "solve": "solvers",
     "solve_batch": "many",

@@ -240,7 +240,16 @@ def solved(method: str, d: DeviceModel, reg: Any, f: Setting, V: Any) -> Answer:
     Q, TV, low, high = backup(ops, d, reg, V)
     pi, log_pi = reg.policy(ops, Q, d.mask).data, reg.log_policy(ops, Q, d.mask).data
     return Answer(
-        V, jnp.where(d.mask, Q.data, -jnp.inf), pi, log_pi, low, high, jnp.abs(V).max(), jnp.abs(TV).max(), last.status, last.k
+        V,
+        jnp.where(d.mask, Q.data, -jnp.inf),
+        pi,
+        log_pi,
+        low,
+        high,
+        jnp.abs(V).max(),
+        jnp.abs(TV).max(),
+        last.status,
+        last.k,
     )
 
 

@@ -37,7 +37,9 @@ class _Stage(NamedTuple):
 
 
 @in_float64
-def backward_induction(mdp: FiniteHorizonMDP, regularizer: Any = None, *, tol: float = TOL, throw: bool = True) -> Solution:
+def backward_induction(
+    mdp: FiniteHorizonMDP, regularizer: Any = None, *, tol: float = TOL, throw: bool = True
+) -> Solution:
     """Solve a finite-horizon model on the device.
 
     Returns a ``Solution`` as ``tabular.planning.backward_induction``: ``V`` (H+1, S), ``Q``, ``pi``, ``log_pi`` (H, S, A),
@@ -59,11 +61,18 @@ def backward_induction(mdp: FiniteHorizonMDP, regularizer: Any = None, *, tol: f
         found = tuple(np.stack([np.asarray(x) for x in column[::-1]]) for column in zip(*rows, strict=True))
     V, Q, pi, log_pi = found
     V = np.concatenate([V, np.asarray(mdp.terminal)[None]])
-    fields = {"iterations": mdp.H, "method": "backward induction (jax)", "regularizer": None if isinstance(reg, Hard) else reg}
+    fields = {
+        "iterations": mdp.H,
+        "method": "backward induction (jax)",
+        "regularizer": None if isinstance(reg, Hard) else reg,
+    }
     if not np.isfinite(V).all():
         return delivered(Solution(V, Q, pi, log_pi, {}, Status.NONFINITE, **fields), throw, tol)
     facts = [members.facts_of_model(m) for m in models]
-    stages = [_Stage(m, f.longest, float(f.reward[0]), m.gamma, isinstance(reg, Hard), m.S, m.A) for m, f in zip(models, facts, strict=True)]
+    stages = [
+        _Stage(m, f.longest, float(f.reward[0]), m.gamma, isinstance(reg, Hard), m.S, m.A)
+        for m, f in zip(models, facts, strict=True)
+    ]
     allowed = tol * scale(max(s.reward_scale for s in stages), V)
     certificates = _certified(mdp, stages, facts, V, pi, reg, allowed)
     error = float(certificates["V*(floats) - V*"].upper)

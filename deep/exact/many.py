@@ -6,13 +6,14 @@ members are spread, and no device waits for another before the end.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
 from deep.exact import core, members
-from deep.exact.placing import fetched, filled, place
+from deep.exact.placing import NOWHERE, fetched, place, spread_axes
 from deep.exact.solvers import check_weights, chosen
 from deep.ops import DeviceModel
 from deep.ops.models import arrays_of
@@ -26,12 +27,31 @@ from tabular.planning._finish import TOL, check_options
 from tabular.planning.batch_solve import BatchSolution
 from tabular.regularizers import BUILT_IN, Hard, checked
 
-FIELDS = ("P", "R", "end", "gamma", "rho", "mask")
+
+class PlacedBatch(NamedTuple):
+    """A batch whose arrays are on the device, for several solves. ``B`` members; ``mask`` of the actions that all have."""
+
+    B: int
+    arrays: DeviceModel
+    mask: np.ndarray
+    on: Mesh | None
+    facts: members.Facts
+
+
+@in_float64
+def placed_batch(batch: MDPBatch, on: Mesh | None = None) -> PlacedBatch:
+    """Copies the arrays of a batch to the device, or spreads its members over a mesh."""
+    _border.expect(batch, "placed_batch", "MDPBatch")
+    d = arrays_of(batch).with_(rho=None)
+    if on is not None:
+        (d,) = _filled((d,), (0,), on.size)
+    every = np.asarray(batch.mask.all(axis=0))
+    return PlacedBatch(batch.B, place(d, on, 0), every, on, members.facts_of_batch(batch))
 
 
 @in_float64
 def solve_batch(
-    batch: MDPBatch,
+    batch: MDPBatch | PlacedBatch,
     regularizer: Any = None,
     method: str = "modified_policy_iteration",
     *,
@@ -45,7 +65,8 @@ def solve_batch(
 
     Parameters
     ----------
-    batch : ``MDPBatch``: 8 B S^2 A bytes on the device, or on the mesh ``on`` over which its members are spread.
+    batch : ``MDPBatch``: 8 B S^2 A bytes on the device, or on the mesh ``on`` over which its members are spread. Or what
+        ``placed_batch`` made of one.
     regularizer : None, or a built-in one. Its weight may be (B,) weights, one for each member.
     method, tol, max_iter, sweeps, throw : as in ``deep.exact.solve``.
 
@@ -56,10 +77,13 @@ def solve_batch(
 
     Raises ModelError, NotConverged (with ``.solution``), TypeError, ValueError.
     """
-    _border.expect(batch, "solve_batch", "MDPBatch")
-    d = arrays_of(batch)
-    mask = np.asarray(batch.mask.all(axis=0))
-    return _solved(d, batch.B, members.facts_of_batch(batch), regularizer, mask, method, tol, max_iter, sweeps, on, throw)
+    if not isinstance(batch, PlacedBatch):
+        _border.expect(batch, "solve_batch", "MDPBatch")
+        check_options(tol, throw, None, max_iter=max_iter, sweeps=sweeps)
+        batch = placed_batch(batch, on)
+    return _solved(
+        batch.arrays, batch.B, batch.facts, regularizer, batch.mask, method, tol, max_iter, sweeps, batch.on, throw
+    )
 
 
 @in_float64
@@ -154,8 +178,14 @@ def _solved(
         raise ModelError(f"gamma[{int(np.argmax(f.gamma >= 1.0))}] is 1: total reward is solved by tabular.solve")
     reg, reg_axes, single = _each(regularizer, mask, B)
     check_weights(reg)
-    masks = np.broadcast_to(d.mask, (B, *d.mask.shape[-2:]))
-    axes = d.with_(P=0 if np.ndim(d.P) == 4 else None, R=_axis(d.R, 3), end=_axis(d.end, 3), gamma=0, rho=None, mask=_axis(d.mask, 3))
+    axes = d.with_(
+        P=0 if np.ndim(d.P) == 4 else None,
+        R=_axis(d.R, 3),
+        end=_axis(d.end, 3),
+        gamma=0,
+        rho=None,
+        mask=_axis(d.mask, 3),
+    )
     d = d.with_(gamma=np.array(f.gamma), rho=None)
     setting = members.setting(f, tol, max_iter, sweeps)
     setting_axes = core.Setting(0, 0, 0, 0, None, None, None)
@@ -169,7 +199,10 @@ def _solved(
     if members.has_bounds(f, reg):
         lower, upper, gap = members.bounds(f, reg, d.A, x)
     else:
-        lower, upper, gap = members.bounds_by_enclosure(f, single, masks, x)
+        masks = np.asarray(d.mask)
+        lower, upper, gap = members.bounds_by_enclosure(
+            f, single, masks if masks.ndim == 3 else np.broadcast_to(masks, x.Q.shape), x
+        )
     scale = np.maximum(f.reward, x.size)
     with np.errstate(invalid="ignore"):
         converged = np.maximum(np.abs(lower), np.abs(upper)) <= tol * scale
@@ -192,12 +225,9 @@ def _axis(x: Any, ndim: int) -> int | None:
 
 def _filled(trees: tuple[Any, ...], axes: tuple[Any, ...], n: int) -> tuple[Any, ...]:
     """Copies of the last member until the devices divide their number."""
-    import jax
 
-    def more(x: Any, axis: Any) -> Any:
-        missing = 0 if axis is None else -len(x) % n
+    def more(x: Any, axis: int) -> Any:
+        missing = 0 if axis == NOWHERE else -len(x) % n
         return np.concatenate([x, np.repeat(x[-1:], missing, axis=0)]) if missing else x
 
-    none = lambda x: x is None  # noqa: E731
-    spread = tuple(jax.tree.broadcast(a, t, is_leaf=none) for t, a in zip(trees, axes, strict=True))
-    return tuple(jax.tree.map(more, t, a, is_leaf=none) for t, a in zip(trees, spread, strict=True))
+    return tuple(jax.tree.map(more, t, spread_axes(t, a)) for t, a in zip(trees, axes, strict=True))

@@ -79,14 +79,24 @@ def setting(f: Facts, tol: float, max_iter: int, sweeps: int) -> Setting:
     """What the loops need; (B,) arrays but for the last three."""
     number = lambda x: np.full(len(f.gamma), float(x))  # noqa: E731
     return Setting(
-        1.0 - f.most, 1.0 - f.least, np.array(f.reward), number(f.longest), np.float64(tol), np.int32(max_iter), np.int32(sweeps)
+        1.0 - f.most,
+        1.0 - f.least,
+        np.array(f.reward),
+        number(f.longest),
+        np.float64(tol),
+        np.int32(max_iter),
+        np.int32(sweeps),
     )
 
 
 def has_bounds(f: Facts, reg: Any) -> bool:
     """Whether the rounding of device backups is bounded a priori: sizes within range, no regulariser or Shannon's."""
     weights = np.atleast_1d(reg.tau) if isinstance(reg, Shannon) else np.zeros(1)
-    return isinstance(reg, (Hard, Shannon)) and all(covered(float(r)) for r in f.reward) and covered(1.0, *weights.tolist())
+    return (
+        isinstance(reg, (Hard, Shannon))
+        and all(covered(float(r)) for r in f.reward)
+        and covered(1.0, *weights.tolist())
+    )
 
 
 def action_radius(f: Facts, size: Any) -> np.ndarray:
@@ -122,9 +132,7 @@ def enclosed(
     return star, (float(own[0].min()), float(own[1].max()))
 
 
-def bounds_by_enclosure(
-    f: Facts, regs: list[Any], masks: Any, x: Answer
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def bounds_by_enclosure(f: Facts, regs: list[Any], masks: Any, x: Answer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As ``bounds`` for any built-in regulariser, member by member: seconds for thousands of members."""
     B = len(x.low)
     low, high, spare = np.empty(B), np.empty(B), np.empty(B)

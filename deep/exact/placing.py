@@ -18,7 +18,7 @@ from deep.ops import DeviceModel
 from deep.ops.models import Listed, Padded
 from tabular import _border as border
 
-AXIS = "rows"
+AXIS, NOWHERE = "rows", -1
 
 
 def initialize(coordinator: str, processes: int, process: int, **options: Any) -> None:
@@ -43,8 +43,16 @@ def mesh(devices: Any = None) -> Mesh:
 
 
 def filled(d: DeviceModel, n: int) -> DeviceModel:
-    """Copies of the last state until the devices divide their number."""
-    missing = -d.S % n
+    """Copies of the last state until the devices divide their number; zeros behind a list of entries likewise."""
+    d = _copied(d, -d.S % n)
+    if not isinstance(d.P, Listed) or not (missing := -len(d.P.data) % n):
+        return d
+    owner, zeros = np.full(missing, d.S * d.A - 1, dtype=np.int32), np.zeros(missing, dtype=np.int32)
+    more = (owner, zeros, zeros.astype(d.P.data.dtype))
+    return d.with_(P=Listed(*(np.concatenate([x, y]) for x, y in zip(d.P, more, strict=True))))
+
+
+def _copied(d: DeviceModel, missing: int) -> DeviceModel:
     if not missing:
         return d
     if isinstance(d.P, Listed):
@@ -66,20 +74,26 @@ def filled(d: DeviceModel, n: int) -> DeviceModel:
 
 
 def place(tree: Any, on: Mesh | None, axis: Any) -> Any:
-    """A pytree of NumPy arrays on the device, or over the mesh.
+    """A pytree of NumPy arrays on the device, or over the mesh; JAX's are there already.
 
     ``axis`` is a prefix of it: the axis that is spread, or None for copies on all devices.
     """
     if on is None:
         return jax.tree.map(jnp.asarray, tree)
-    axes = jax.tree.broadcast(axis, tree, is_leaf=lambda x: x is None)
-    return jax.tree.map(lambda x, i: _spread(np.asarray(x), on, i), tree, axes, is_leaf=lambda x: x is None)
+    one = lambda x, i: x if isinstance(x, jax.Array) else _spread(np.asarray(x), on, i)  # noqa: E731
+    return jax.tree.map(one, tree, spread_axes(tree, axis))
 
 
-def _spread(x: np.ndarray, on: Mesh, axis: int | None) -> Any:
-    spec = [None] * x.ndim
-    if axis is not None:
-        spec[axis] = AXIS  # type: ignore[call-overload]
+def spread_axes(tree: Any, axis: Any) -> Any:
+    """The axis of each leaf that a prefix of axes gives it; ``NOWHERE`` for None."""
+    known = jax.tree.map(lambda i: NOWHERE if i is None else i, axis, is_leaf=lambda i: i is None)
+    return jax.tree.broadcast(known, tree)
+
+
+def _spread(x: np.ndarray, on: Mesh, axis: int) -> Any:
+    spec: list[Any] = [None] * x.ndim
+    if axis != NOWHERE:
+        spec[axis] = AXIS
     return jax.make_array_from_callback(x.shape, NamedSharding(on, PartitionSpec(*spec)), lambda i: x[i])
 
 

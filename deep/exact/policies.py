@@ -1,6 +1,6 @@
 """Values and visits of given policies, discounted or of a finite horizon: arrays in, NumPy arrays out.
 
-As in ``tabular.operators`` these are floats without error bounds; ``tabular.certify(mdp, V, regularizer, pi)`` encloses them.
+As in ``tabular.operators`` these are floats without error bounds; ``tabular.certificates.certify(mdp, V, regularizer, pi)`` encloses them.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def _trusted(who: str, model: Placed, x: Any, residual: Any, penalty: Any = 0.0)
         check.fail(f"{check.place('pi', check.first(infinite))} has an infinite divergence from the reference")
     worst = float(np.max(fetched(residual)))
     if not worst <= ACCURATE:
-        raise NotConverged(f"{who}: the linear system of {model.mdp.S} equations has a relative residual of {worst:.3g}", None)
+        raise NotConverged(
+            f"{who}: the linear system of {model.mdp.S} equations has a relative residual of {worst:.3g}", None
+        )
     out = np.asarray(fetched(x))
     at: Any = (slice(None), slice(model.mdp.S)) if who == "evaluate_many" else slice(model.mdp.S)
     return out[at]

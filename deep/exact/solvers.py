@@ -51,9 +51,7 @@ def placed(mdp: MDP, on: Mesh | None = None) -> Placed:
     d = arrays_of(mdp)
     if on is not None:
         d = filled(d, on.size)
-    # Entries of a list do not divide among devices: each has all of them.
-    P: Any = Padded(2, 2) if isinstance(d.P, Padded) else None if mdp.is_sparse else 0
-    axes = d.with_(P=P, R=0, end=0, gamma=None, rho=None, mask=0)
+    axes = d.with_(P=2 if isinstance(d.P, Padded) else 0, R=0, end=0, gamma=None, rho=None, mask=0)
     return Placed(mdp, place(d, on, axes), on, members.facts_of_model(mdp))
 
 
@@ -82,7 +80,7 @@ def solve(
     throw : False returns a solution in any case.
 
     Certificates: of a large model of floats without regulariser or under Shannon's from the extremes of the device's own
-    residual (``deep.exact.rounding``), one constant for all states; else ``tabular.certify`` of the returned ``V`` on the host.
+    residual (``deep.exact.rounding``), one constant for all states; else ``tabular.certificates.certify`` of the returned ``V`` on the host.
 
     Raises ModelError (``gamma = 1``, bad data), NotConverged (with ``.solution``), TypeError, ValueError.
     """
@@ -134,7 +132,9 @@ def check_weights(reg: Any) -> None:
     for name in ("tau", "lam"):
         w = np.atleast_1d(np.asarray(getattr(reg, name, 1.0), dtype=np.float64))
         if ((w > 0) & (w < 2.0**-1022)).any():
-            raise ModelError(f"{name} is {w[(w > 0) & (w < 2.0**-1022)][0]}: a subnormal number is zero on some devices")
+            raise ModelError(
+                f"{name} is {w[(w > 0) & (w < 2.0**-1022)][0]}: a subnormal number is zero on some devices"
+            )
 
 
 def spread_regularizer(reg: Any, S: int) -> Any:
@@ -180,11 +180,16 @@ def certified(model: Placed, reg: Any, x: core.Answer, allowed: float) -> dict[s
             every = lambda b: np.broadcast_to(np.float64(b), x.V.shape)  # noqa: E731
             # V* - V^pi <= gap, so that V - V^pi is at most gap more than V - V*.
             change = _floats_change(
-                float(f.row[0]), mdp.gamma, float(x.size) + max(-lower, upper), (1.0 - mdp.gamma) + mdp.gamma * float(f.least[0])
+                float(f.row[0]),
+                mdp.gamma,
+                float(x.size) + max(-lower, upper),
+                (1.0 - mdp.gamma) + mdp.gamma * float(f.least[0]),
             )
             return {
                 "V - V*": Certificate("V - V*", "componentwise", every(-upper), every(-lower), REFERENCE),
-                "V - V^pi": Certificate("V - V^pi", "componentwise", every(-upper), every(np.nextafter(gap - lower, np.inf)), REFERENCE),
+                "V - V^pi": Certificate(
+                    "V - V^pi", "componentwise", every(-upper), every(np.nextafter(gap - lower, np.inf)), REFERENCE
+                ),
                 "max(V* - V^pi)": Certificate("max(V* - V^pi)", "sup", 0.0, gap, REFERENCE),
                 "V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -change, change, "see model_error"),
             }

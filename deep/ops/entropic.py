@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 
-
 def shifted(x: Any, w: Any, mask: Any) -> tuple[Any, Any]:
     """Row maxima ``m`` (keepdims) and ``z = (x - m) / w <= 0``, ``-inf`` where masked; ``w = 0`` counts as 1."""
     m = jnp.max(jnp.where(mask, x, -jnp.inf), axis=-1, keepdims=True)

@@ -63,6 +63,10 @@ class JaxOps(Ops):
     def _key(self) -> tuple[Any, ...]:
         return type(self), self.batch, self.dtype, self.library
 
+    def _item(self, x: Any, key: tuple[Any, ...]) -> Any:
+        np.broadcast_to(np.False_, x.shape)[key]  # IndexError: JAX itself would take the nearest entry
+        return x[key]
+
     # -- values from numbers -----------------------------------------------------------------------------------------
     def _lift(self, x: Any) -> Any:
         self._check()
@@ -74,7 +78,9 @@ class JaxOps(Ops):
         if not isinstance(x, jax.Array):
             return super().constant(x)
         if x.ndim > self.nbatch or (x.ndim == 1 and len(x) not in (1, self.batch)):
-            raise TypeError(f"expected a number{f' or {self.batch} of them' if self.batch else ''}, got shape {x.shape}")
+            raise TypeError(
+                f"expected a number{f' or {self.batch} of them' if self.batch else ''}, got shape {x.shape}"
+            )
         return Value(self, self._lift(x.reshape(x.shape or (1,) * self.nbatch)), 0)
 
     def _shaped(self, x: Any, ndim: int) -> Any:
@@ -82,7 +88,9 @@ class JaxOps(Ops):
             return super()._shaped(x, ndim)
         a = x[None] if x.ndim == ndim and self.nbatch else x
         if a.ndim != ndim + self.nbatch:
-            raise TypeError(f"expected {ndim} event axes{' behind the batch axis' if self.nbatch else ''}, got shape {a.shape}")
+            raise TypeError(
+                f"expected {ndim} event axes{' behind the batch axis' if self.nbatch else ''}, got shape {a.shape}"
+            )
         return a
 
     def distribution(self, x: Any, ndim: int = 2) -> Value:
@@ -122,7 +130,9 @@ class JaxOps(Ops):
         return jnp.broadcast_to(mask, shape) if isinstance(mask, jax.Array) else super()._spread(mask, shape)
 
     def _some(self, mask: Any, x: Value, axis: int = -1) -> Any:
-        return mask if _traced(mask) else super()._some(mask, x, axis)
+        if not _traced(mask):
+            super()._some(np.asarray(mask) if isinstance(mask, jax.Array) else mask, x, axis)
+        return mask
 
     def _order(self, x: Value, mask: Any) -> Any:
         return jnp.argsort(jnp.where(mask, x.data, jnp.inf), axis=-1, stable=True)

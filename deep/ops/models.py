@@ -38,7 +38,9 @@ class Listed(NamedTuple):
     data: Any
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["P", "R", "end", "gamma", "rho", "mask"], meta_fields=["S", "A"])
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["P", "R", "end", "gamma", "rho", "mask"], meta_fields=["S", "A"]
+)
 @dataclass(frozen=True)
 class DeviceModel:
     """A model, or a batch of them, on the device.
@@ -111,7 +113,9 @@ def expectation(P: Any, V: Any, S: int, A: int, library: bool = True) -> Any:
         flat = sums(terms) if V.ndim == 1 else jax.vmap(sums)(terms)
         return flat.reshape(*V.shape[:-1], S, A)
     if library:
-        return jnp.matmul(P, V[..., None, :, None], precision=jax.lax.Precision.HIGHEST)[..., 0]
+        rows = P.reshape(*P.shape[:-3], S * A, S)
+        flat = jnp.matmul(rows, V[..., None], precision=jax.lax.Precision.HIGHEST)
+        return flat.reshape(*flat.shape[:-2], S, A)
     return (P * V[..., None, None, :]).sum(axis=-1)
 
 

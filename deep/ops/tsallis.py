@@ -133,7 +133,9 @@ def _value(x: Any, w: Any, q: Any, weights: Any, mask: Any) -> Any:
 def _refused(**tangents: Any) -> None:
     for name, d in tangents.items():
         if d is not None and not isinstance(d, SymbolicZero):
-            raise NotImplementedError(f"no derivative of a Tsallis projection in its {name}: only in action values and weight")
+            raise NotImplementedError(
+                f"no derivative of a Tsallis projection in its {name}: only in action values and weight"
+            )
 
 
 def _dense(d: Any, like: Any) -> Any:

@@ -89,6 +89,9 @@ class Ops:
     def _neg(self, x: Any) -> Any:
         return -x
 
+    def _item(self, x: Any, key: tuple[Any, ...]) -> Any:
+        return x[key]
+
     # -- values from numbers -----------------------------------------------------------------------------------------
     def _lift(self, x: np.ndarray) -> Any:
         """Data from an array of floats, ints or Fractions, each taken exactly."""

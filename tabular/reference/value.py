@@ -93,7 +93,7 @@ class Value:
                     f"a Value is indexed by integers, slices, None and ..., not by {k!r}: use ops.where for masks"
                 )
         lead = (slice(None),) * (self.data.ndim - self.ndim)
-        data = self.data[lead + key]
+        data = self.ops._item(self.data, lead + key)
         if isinstance(data, np.generic) or not hasattr(data, "ndim"):  # NumPy hands out the item of a single one
             box = np.empty((), dtype=self.data.dtype)
             box[()] = data
