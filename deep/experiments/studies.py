@@ -111,7 +111,7 @@ STUDIES: dict[str, Callable[..., list[Row]]] = {
     "critic-bias": critic_bias,
 }
 QUICK: dict[str, dict[str, Any]] = {
-    "deep-against-tabular": {"agents": ("mdqn",), "seeds": 2, "steps": 1600, "evaluations": 2},
+    "deep-against-tabular": {"agents": ("mdqn",), "seeds": 3, "steps": 8000, "evaluations": 2},
     "alpha-by-index": {"alphas": (0.0, 0.9), "indices": (2.0,), "seeds": 1, "steps": 1600},
     "deep-sea-scaling": {"sizes": (4,), "agents": ("dqn",), "seeds": 2, "episodes": 200, "evaluations": 4},
     "critic-bias": {"agents": ("sac-discrete",), "seeds": 1, "steps": 1600, "evaluations": 2},

@@ -102,7 +102,7 @@ def advance(
     one = jax.tree.map(lambda x: x[0], (learners, hyper))
     names: Any = jax.eval_shape(lambda x, h: _update(env, agent, shape, params, x, h)[1], *one)
     zero = jnp.zeros(n)
-    nothing = Progress(zero, zero, zero, zero, {name: zero for name in names})
+    nothing = Progress(zero, zero, zero, zero, dict.fromkeys(names, zero))
     return jax.lax.scan(body, (learners, nothing), done + jnp.arange(steps))[0]
 
 
