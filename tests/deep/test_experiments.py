@@ -17,10 +17,12 @@ import pytest
 from deep.__main__ import main
 from deep.experiments.config import Experiment
 from deep.experiments.run import Result, read_metrics, run
+from deep.experiments.speed import compare
 from deep.train import checkpoint, replay, trainer
+from figures.deep.deep_against_tabular import compute
 
 SMOKE = Experiment(
-    "mdqn", "FrozenLake", seeds=3, steps=24_000, evaluations=6, numbers={"lr": 3e-3}, depth=1, warmup=500
+    "mdqn", "FrozenLake", seeds=3, steps=24_000, evaluations=6, numbers={"lr": 3e-3}, depth=1, warmup=480
 )  # fmt: skip
 
 
@@ -136,6 +138,34 @@ def test_bad_experiments_are_refused(change: dict[str, Any], message: str) -> No
     assert message in str(caught.value)
 
 
+def test_fields_of_agents_can_be_changed() -> None:
+    agent = replace(SMOKE, agent="mvi-dqn", fields={"q": 1.5, "loss": "huber", "heads": 2}).make()
+    assert agent.target.q == 1.5 and agent.loss == "huber" and agent.heads == 2 and agent.net.depth == 1
+    with pytest.raises(TypeError, match="mdqn has no field 'colour': it has heads, loss"):
+        replace(SMOKE, fields={"colour": 1})
+    with pytest.raises(ValueError, match="loss is 'cubed': expected one of"):
+        replace(SMOKE, fields={"loss": "cubed"})
+    with pytest.raises(ValueError, match="a hard target has no entropy"):
+        replace(SMOKE, agent="dqn", numbers={}, fields={"q": 2.0})
+    points = replace(SMOKE, grid={"tau": (0.1, 0.2), "alpha": (0.0, 0.5, 0.9)}).settings()
+    assert [(p["tau"], p["alpha"]) for p in points] == [(t, a) for t in (0.1, 0.2) for a in (0.0, 0.5, 0.9)]
+
+
+def test_tables_hold_what_the_oracle_said(finished: tuple[Path, Result], tmp_path: Path) -> None:
+    """The quick table shares the program of the smoke run, and its numbers: the same seeds and rates until step 8000."""
+    table = compute(quick=True)
+    c = finished[1].columns
+    early = c["step"] <= 8000
+    same = table.columns["step"] == 8000
+    assert len(table) == 6 and set(table.columns["agent"]) == {"mdqn"}
+    assert table.columns["return"][same].shape == (3,) and early.sum() == 6
+    assert main(["table", "deep-against-tabular", "--quick", "--out", str(tmp_path / "x.csv")]) == 0
+    assert len((tmp_path / "x.csv").read_text(encoding="utf-8").splitlines()) == 7
+    assert main(["table", "deep-agains-tabular", "--out", str(tmp_path / "y.csv")]) == 3
+    with pytest.raises(ValueError, match="steps is 12: expected a multiple of 8"):
+        compare(1, 12)
+
+
 def test_bad_types_and_pairs_are_refused() -> None:
     with pytest.raises(TypeError, match="seeds is True: expected an integer"):
         replace(SMOKE, seeds=True)
@@ -148,7 +178,7 @@ def test_bad_types_and_pairs_are_refused() -> None:
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = "train mdqn --env FrozenLake --seeds 3 --steps 24000 --evaluations 6 --set lr=3e-3 --depth 1 --warmup 500"
+    words = "train mdqn --env FrozenLake --seeds 3 --steps 24000 --evaluations 6 --set lr=3e-3 --depth 1 --warmup 480"
     assert main([*words.split(), "--quiet", "--out", str(tmp_path)]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["learners"] == 3 and said["step"] == 24_000 and said["suboptimality"] < 0.1
