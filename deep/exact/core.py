@@ -111,7 +111,7 @@ def _centred(f: Setting, change: Any) -> Any:
     return change - jnp.where(f.mass_min == f.mass_max, 0.5 * change.min() + 0.5 * change.max(), 0.0)
 
 
-def _loop(d: DeviceModel, f: Setting, V: Any, step: Callable[[State, int], State]) -> State:
+def _loop(d: DeviceModel, f: Setting, V: Any, step: Callable[[State], State]) -> State:
     start = State(V, jnp.int32(0), jnp.int32(RUNNING), jnp.full_like(V[0], jnp.inf), jnp.int32(0), jnp.zeros_like(V[0]))
     last = jax.lax.while_loop(lambda s: (s.status == RUNNING) & (s.k < f.max_iter), step, start)
     return last._replace(status=jnp.where(last.status == RUNNING, MAX_ITER, last.status))

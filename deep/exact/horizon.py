@@ -50,7 +50,8 @@ def backward_induction(
     check_options(tol, throw, None)
     reg = checked(regularizer, mdp.stage(0).mask)
     check_weights(reg)
-    terminal, models = jnp.asarray(mdp.terminal), [mdp.stage(h) for h in range(mdp.H)]
+    terminal: Any = jnp.asarray(mdp.terminal)
+    models = [mdp.stage(h) for h in range(mdp.H)]
     if all(m is models[0] for m in models):
         found = fetched(_scanned(jax.tree.map(jnp.asarray, arrays_of(models[0])), reg, terminal, mdp.H))
     else:
@@ -61,7 +62,7 @@ def backward_induction(
         found = tuple(np.stack([np.asarray(x) for x in column[::-1]]) for column in zip(*rows, strict=True))
     V, Q, pi, log_pi = found
     V = np.concatenate([V, np.asarray(mdp.terminal)[None]])
-    fields = {
+    fields: dict[str, Any] = {
         "iterations": mdp.H,
         "method": "backward induction (jax)",
         "regularizer": None if isinstance(reg, Hard) else reg,

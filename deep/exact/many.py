@@ -20,6 +20,7 @@ from deep.ops.models import arrays_of
 from deep.precision import in_float64
 from tabular import _batch_border, _border
 from tabular import _validate as check
+from tabular._rounding import U
 from tabular.batch import MDPBatch
 from tabular.errors import ModelError, NotConverged
 from tabular.mdp import MDP
@@ -123,7 +124,7 @@ def sweep(
     f = f.at(B)
     if gamma is not None:
         gammas, exact = _batch_border.gammas(gamma, B)
-        f = f._replace(gamma=gammas, gamma_error=np.full(B, 0.0 if exact is None else members.U))
+        f = f._replace(gamma=gammas, gamma_error=np.full(B, 0.0 if exact is None else U))
         d = d.with_(gamma=gammas)
     if R is not None:
         rewards = _rewards(R, B, mdp)
@@ -148,6 +149,7 @@ def _weights(reg: Any) -> dict[str, Any]:
 
 def _each(regularizer: Any, mask: np.ndarray, B: int) -> tuple[Any, Any, list[Any]]:
     """The regulariser with arrays of weights, its axes of members, and that of each member, checked."""
+    own: Any = regularizer
     if regularizer is not None and not isinstance(regularizer, BUILT_IN):
         raise TypeError(f"{regularizer!r} is no built-in regulariser: deep.exact.solve takes your own, model by model")
     given = {k: np.asarray(v, dtype=np.float64) for k, v in _weights(regularizer).items()}
@@ -158,7 +160,7 @@ def _each(regularizer: Any, mask: np.ndarray, B: int) -> tuple[Any, Any, list[An
     if not many:
         one = checked(regularizer, mask)
         return one, None, [one] * B
-    single = [checked(regularizer._replace(**{k: v[b] for k, v in many.items()}), mask) for b in range(B)]
+    single = [checked(own._replace(**{k: v[b] for k, v in many.items()}), mask) for b in range(B)]
     if len({type(x) for x in single}) > 1:
         b = next(b for b, x in enumerate(single) if type(x) is not type(single[0]))
         check.fail(f"a weight of member {b} is 0 and drops a term that other members have: solve those apart")

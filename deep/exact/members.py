@@ -35,7 +35,8 @@ class Facts(NamedTuple):
 
     def at(self, B: int) -> Facts:
         """The same for B members."""
-        return Facts(*(np.broadcast_to(x, (B,)) for x in self[:-1]), self.longest)
+        wide: dict[str, Any] = {k: np.broadcast_to(v, (B,)) for k, v in self._asdict().items() if k != "longest"}
+        return self._replace(**wide)
 
 
 def facts_of_model(mdp: MDP) -> Facts:
@@ -57,7 +58,7 @@ def facts_of_model(mdp: MDP) -> Facts:
 
 
 def facts_of_batch(batch: MDPBatch) -> Facts:
-    flat = lambda x, fill: np.where(batch.mask, x, fill).reshape(batch.B, -1)  # noqa: E731
+    flat = lambda x, fill: np.asarray(np.where(batch.mask, x, fill)).reshape(batch.B, -1)  # noqa: E731
     if batch.totals is not None:
         row = np.full(batch.B, 4.0 * U)
     else:
@@ -108,7 +109,7 @@ def action_radius(f: Facts, size: Any) -> np.ndarray:
 def bounds(f: Facts, reg: Any, A: int, x: Answer) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """``lower <= V* - V <= upper`` and the policy gap, (B,) each, from the extremes of the residual alone."""
     r = action_radius(f, x.size)
-    wide = r + backup_error(reg, A, x.size_after)
+    wide = r + backup_error(reg, A, x.size_after) + 2 * U * (x.size + x.size_after)  # the last: of the difference TV - V
     found = constant_bounds(
         Residual(x.low, x.high, wide, policy_error(reg, A) + 2 * r), f.gamma, f.least, f.most, f.row, f.gamma_error
     )

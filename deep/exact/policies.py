@@ -1,6 +1,7 @@
 """Values and visits of given policies, discounted or of a finite horizon: arrays in, NumPy arrays out.
 
-As in ``tabular.operators`` these are floats without error bounds; ``tabular.certificates.certify(mdp, V, regularizer, pi)`` encloses them.
+As in ``tabular.operators`` these are floats without error bounds: ``tabular.certificates.certify(mdp, V, regularizer, pi)``
+encloses them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ NAMES = {name: name.replace("_", " ") for name in core.LOOPS}
 
 
 class Placed(NamedTuple):
-    """A model whose arrays are on the device, for several solves. mdp : the model.  arrays : its ``DeviceModel``.  on : mesh or None."""
+    """A model ``mdp`` whose ``arrays``, a ``DeviceModel``, are on the device, or over the mesh ``on``: for several solves."""
 
     mdp: MDP
     arrays: Any
@@ -80,7 +80,8 @@ def solve(
     throw : False returns a solution in any case.
 
     Certificates: of a large model of floats without regulariser or under Shannon's from the extremes of the device's own
-    residual (``deep.exact.rounding``), one constant for all states; else ``tabular.certificates.certify`` of the returned ``V`` on the host.
+    residual (``deep.exact.rounding``), one constant for all states; else ``tabular.certificates.certify`` of
+    the returned ``V`` on the host.
 
     Raises ModelError (``gamma = 1``, bad data), NotConverged (with ``.solution``), TypeError, ValueError.
     """
@@ -103,17 +104,17 @@ def solve(
 
 def value_iteration(mdp: MDP | Placed, regularizer: Any = None, **options: Any) -> Solution:
     """``solve`` by value iteration."""
-    return solve(mdp, regularizer, "value_iteration", **options)  # type: ignore[no-any-return]
+    return solve(mdp, regularizer, "value_iteration", **options)
 
 
 def modified_policy_iteration(mdp: MDP | Placed, regularizer: Any = None, **options: Any) -> Solution:
     """``solve`` by modified policy iteration."""
-    return solve(mdp, regularizer, "modified_policy_iteration", **options)  # type: ignore[no-any-return]
+    return solve(mdp, regularizer, "modified_policy_iteration", **options)
 
 
 def policy_iteration(mdp: MDP | Placed, regularizer: Any = None, **options: Any) -> Solution:
     """``solve`` by policy iteration: under ``Shannon(tau)``, soft policy iteration."""
-    return solve(mdp, regularizer, "policy_iteration", **options)  # type: ignore[no-any-return]
+    return solve(mdp, regularizer, "policy_iteration", **options)
 
 
 def chosen(method: Any, mdp: Any) -> tuple[str, str]:
@@ -161,7 +162,12 @@ def start(model: Placed, V0: Any) -> Any:
 def _solution(model: Placed, reg: Any, x: core.Answer, method: str, tol: float, why: str) -> Solution:
     mdp, given = model.mdp, None if isinstance(reg, Hard) else reg
     V, status = x.V, STATUS[int(x.status)]
-    fields = {"iterations": int(x.iterations), "method": NAMES[method] + " (jax)", "why": why, "regularizer": given}
+    fields: dict[str, Any] = {
+        "iterations": int(x.iterations),
+        "method": NAMES[method] + " (jax)",
+        "why": why,
+        "regularizer": given,
+    }
     if not np.isfinite(V).all() or not np.isfinite(x.Q[mdp.mask]).all():
         return Solution(V, x.Q, x.pi, x.log_pi, {}, Status.NONFINITE, **fields)
     allowed = tol * scale(float(model.facts.reward[0]), V)

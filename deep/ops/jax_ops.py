@@ -48,7 +48,7 @@ class JaxOps(Ops):
         self._check()
 
     def _check(self) -> None:
-        if self.dtype == np.float64 and not jax.config.jax_enable_x64:
+        if self.dtype == np.float64 and not jax.config.jax_enable_x64:  # type: ignore[attr-defined]
             raise ValueError(
                 "JAX is set to float32 here, and would round every number: compute in `with deep.precision.float64():`, "
                 "or ask for JaxOps(dtype=jnp.float32)"

@@ -66,7 +66,7 @@ class DeviceModel:
 
 
 def on_device(source: MDP | MDPBatch, dtype: Any = jnp.float64) -> DeviceModel:
-    """The floats of an ``MDP`` or ``MDPBatch`` on the default device. Call it where JAX has float64 (``deep.precision.float64``)."""
+    """The floats of an ``MDP`` or ``MDPBatch`` on the default device. Call it in ``deep.precision.float64()``."""
     return jax.tree.map(jnp.asarray, arrays_of(source, np.dtype(dtype)))
 
 

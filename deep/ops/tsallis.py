@@ -175,10 +175,8 @@ def _energy_jvp(primals: Any, tangents: Any) -> Any:
     _refused(index=dq, reference=dmu)
     pi = _policy(x, w, q, weights, mask)
     c = q - 1.0
-    if weights is None:
-        penalty = times_log(pi, c).sum(axis=-1)
-    else:
-        penalty = divergence(pi, jnp.broadcast_to(weights, pi.shape), c, mask)
+    spread = None if weights is None else jnp.broadcast_to(weights, pi.shape)
+    penalty = times_log(pi, c).sum(axis=-1) if spread is None else divergence(pi, spread, c, mask)
     slope = (pi * _dense(dx, x)).sum(axis=-1) - penalty * _dense(dw, w)[..., 0]
     return _value(x, w, q, weights, mask), slope
 

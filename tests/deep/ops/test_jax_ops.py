@@ -119,7 +119,8 @@ def test_derivatives_by_differences() -> None:
             v, m = ops.array(x, 2), ops.array(mu, 2)
             pi, rho = ops.tsallis_policy(v, w, 2.0), ops.tsallis_policy(v, w, 0.5, weights=m)
             parts = [
-                ops.free_energy(v, w), ops.free_energy(v, w, weights=m), ops.tsallis_energy(v, w, 2.0), ops.sum(ops.gibbs(v, w) * m),
+                ops.free_energy(v, w), ops.free_energy(v, w, weights=m), ops.tsallis_energy(v, w, 2.0),
+                ops.sum(ops.gibbs(v, w) * m),
                 ops.tsallis_energy(v, w, 0.5, weights=m), ops.sum(pi * m), ops.sum(rho * m), ops.sum(ops.log_gibbs(v, w) * m),
             ]  # fmt: skip
             return jnp.stack([p.data for p in parts])
