@@ -36,7 +36,7 @@ class MoCoState(NamedTuple):
     psi: Tree  # stacked alike
     model: Tree
     steps: dict[str, Tree]
-    count: jax.Array
+    updates: jax.Array
 
 
 class Outcomes(NamedTuple):
@@ -207,12 +207,12 @@ class MoCoDQN:
 
         (value, error), slope = jax.value_and_grad(loss, has_aux=True)(state.online)
         online = stepped("online", state.online, slope, hyper["lr"])
-        count = state.count + 1
+        updates = state.updates + 1
         state = state._replace(
-            online=online, target=polyak(state.target, online, hyper["polyak"]), steps=steps, count=count
+            online=online, target=polyak(state.target, online, hyper["polyak"]), steps=steps, updates=updates
         )
         if self.every:
-            due = count % self.every == 0
+            due = updates % self.every == 0
             state = jax.tree.map(lambda new, old: jnp.where(due, new, old), self.rebase(state), state)
         return state, {"loss": value, "td_error": error, "model_nll": nll}
 

@@ -29,7 +29,7 @@ class Seen(NamedTuple):
     """The sum of features visited, and how many."""
 
     total: jax.Array
-    count: jax.Array
+    visits: jax.Array
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,13 @@ class VisitLearner(QLearner):
         return super().init(key, spec, hyper)._replace(seen=seen)
 
     def observe(self, state: QState, hyper: Hyper, x: jax.Array, action: jax.Array) -> QState:
-        seen = Seen(state.seen.total + x.sum(axis=0), state.seen.count + len(x))
+        seen = Seen(state.seen.total + x.sum(axis=0), state.seen.visits + len(x))
         return super().observe(state, hyper, x, action)._replace(seen=seen)
 
     def reward(self, state: QState, hyper: Hyper, batch: Batch) -> jax.Array:
         """(B,) of being in the states of a batch."""
         if self.novelty == "kernel":
-            rho = batch.x @ (state.seen.total / jnp.maximum(state.seen.count, 1e-30))
+            rho = batch.x @ (state.seen.total / jnp.maximum(state.seen.visits, 1e-30))
             return -jnp.log(rho + hyper["sigma"]) - rho / (rho + hyper["sigma"])
         squares = ((batch.x[:, None] - batch.x[None]) ** 2).sum(axis=-1)
         # The state itself is among the k + 1 nearest, at distance 0.

@@ -177,7 +177,7 @@ def test_learners_of_visits_are_frank_and_wolfe(pair: tuple[MDP, MDP]) -> None:
         fresh = state._replace(seen=Seen(jnp.zeros(6), jnp.zeros(())))
         seen = agent.observe(fresh, hyper, jnp.eye(6)[jnp.asarray([1, 1, 4])], jnp.zeros(3, int))
     assert np.abs(slope - np.asarray(near)).max() > APART and np.ptp(slope) > APART
-    assert np.asarray(seen.seen.total).tolist() == [0, 2, 0, 0, 1, 0] and float(seen.seen.count) == 3
+    assert np.asarray(seen.seen.total).tolist() == [0, 2, 0, 0, 1, 0] and float(seen.seen.visits) == 3
 
 
 def test_distances_to_neighbours_know_the_scale() -> None:
