@@ -79,16 +79,22 @@ def pendulum_model(angles: int = 21, speeds: int = 21, torques: int = 5, gamma: 
     i = (th + speed * DT + np.pi) / (2 * np.pi) * angles
     j = (speed + SPEED) / (2 * SPEED) * (speeds - 1)
     low_i, low_j = np.floor(i).astype(int), np.minimum(np.floor(j).astype(int), speeds - 2)
-    P = np.zeros((len(th), angles * speeds))
-    rows = np.arange(len(th))
+    rows, columns, shares = np.arange(len(th)), [], []
     for di in (0, 1):
         for dj in (0, 1):
             share = np.abs(1 - di - (i - low_i)) * np.abs(1 - dj - (j - low_j))
-            np.add.at(P, (rows, ((low_i + di) % angles) * speeds + low_j + dj), share)
+            columns.append(((low_i + di) % angles) * speeds + low_j + dj)
+            shares.append(share)
+    from scipy.sparse import csr_array
+
+    places = (np.tile(rows, 4), np.concatenate(columns))
+    P = csr_array((np.concatenate(shares), places), shape=(len(th), angles * speeds))
+    P.sum_duplicates()
+    P.eliminate_zeros()
     grid_th, grid_om = (x.ravel() for x in np.meshgrid(theta, omega, indexing="ij"))
     rho = (np.abs(grid_om) <= 1.0 + 1e-9).astype(float)
-    mdp = MDP(P.reshape(-1, torques, angles * speeds), R, gamma, rho=rho / rho.sum(), renormalise=True, name="pendulum")
-    return mdp.to_sparse(), np.stack([np.cos(grid_th), np.sin(grid_th), grid_om / SPEED], axis=1)
+    mdp = MDP(P, R, gamma, rho=rho / rho.sum(), renormalise=True, name="pendulum")
+    return mdp, np.stack([np.cos(grid_th), np.sin(grid_th), grid_om / SPEED], axis=1)
 
 
 def named(name: str, **options: Any) -> tuple[MDP, np.ndarray | None, int]:

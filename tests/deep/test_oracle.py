@@ -12,6 +12,7 @@ from deep.agents import make_agent
 from deep.envs.models import deep_sea_model, pendulum_model, staged
 from deep.envs.tabular import Place, tabular_env
 from deep.oracle import MEASURES, Oracle
+from deep.oracle.pendulum import compare_critic, soft_pendulum
 from tabular import MDP, ModelError, Shannon, evaluate_policy, occupancy
 from tabular.instances import deep_sea
 from tabular.planning import backward_induction, policy_iteration
@@ -112,6 +113,22 @@ def test_the_oracle_says_what_tabular_says() -> None:
     said = oracle.report(agent, {}, uniform, best.Q, tau)
     assert abs(said["return"] - mdp.rho @ evaluate_policy(mdp, uniform)) < 1e-12
     assert abs(said["policy_entropy"] - np.log(4)) < 1e-12
+
+
+def test_soft_values_of_densities_are_those_of_the_grid_and_a_constant() -> None:
+    """KL to the uniform policy is Shannon's entropy less log A; twice the mean is the integral over an interval of length 2."""
+    tau, gamma = 0.5, 0.9
+    V, x = soft_pendulum(tau, gamma, angles=11, speeds=11, torques=3)
+    mdp, features = pendulum_model(11, 11, 3, gamma)
+    plain = policy_iteration(mdp, Shannon(tau)).V
+    assert np.abs(V - plain - tau * np.log(2 / 3) / (1 - gamma)).max() < 1e-8
+    assert np.abs(x[:, 2] - 8 * features[:, 2]).max() == 0 and np.abs(x[:, 0] ** 2 + x[:, 1] ** 2 - 1).max() < 1e-12
+    same = compare_critic(V, 2 * V + 1)
+    assert same["rank_correlation"] == pytest.approx(1.0) and same["bias"] == pytest.approx(V.mean() + 1)
+    with pytest.raises(ValueError, match=r"found has shape \(3,\): expected \(121,\)"):
+        compare_critic(V, np.zeros(3))
+    with pytest.raises(ValueError, match="tau is -1: expected a positive number"):
+        soft_pendulum(-1)
 
 
 def _stays(mdp: MDP, pi: np.ndarray) -> float:
