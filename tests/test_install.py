@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("tabular", "proofs_check", "figures")
+PACKAGES = ("tabular", "deep", "proofs_check", "figures")
 
 # One worker builds, and the others keep out: the wheel is a session's fixture.
 pytestmark = pytest.mark.xdist_group("install")

@@ -14,12 +14,12 @@ Shannon's entropy it is :math:`\tau\,\mathrm{KL}(\pi \| \pi^*)`, at most ``tau``
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
-from tabular.certificates.doubled import UNDERFLOW
+from tabular.certificates.doubled import UNDERFLOW, up
 from tabular.certificates.float_bounds import (
     REFERENCE,
     Enclosed,
@@ -105,6 +105,45 @@ def certify_stages(stages: list[Any], V: np.ndarray) -> dict[str, Certificate]:
         "max(V* - V^pi)": Certificate("max(V* - V^pi)", "sup", 0.0, gap, REFERENCE_STAGES),
         "V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -change.max(), change.max(), "see model_error"),
     }
+
+
+class Residual(NamedTuple):
+    """What is known of ``TV - V``, each (B,) or a number: of many members, or of one model.
+
+    Attributes
+    ----------
+    low, high : its least and largest component in floats.  wide : what rounding may have changed in them.
+    spare : how much less than ``TV`` the backup of the policy at hand may be, rounding included; ``inf`` where unknown.
+    """
+
+    low: Any
+    high: Any
+    wide: Any
+    spare: Any
+
+
+def constant_bounds(
+    d: Residual, gamma: Any, least: Any, most: Any, row: Any, gamma_error: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``lower <= V* - V <= upper`` in every state, and the policy gap, each (B,): MacQueen's bracket with Porteus' masses.
+
+    ``least``, ``most`` (B,): of the ends; ``row`` bounds the deviation of rows from one, ``gamma_error`` is the unit roundoff
+    where the discount was rounded, else 0.
+    """
+    slack = 8 * U + 2 * row
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        gaps = [(1.0 - gamma) + gamma * end for end in (least, most)]
+        near = np.maximum(gaps[0] * (1 - slack) - 2 * gamma_error, 0.0)  # the least 1 - gamma m, and the greatest
+        far = np.minimum(gaps[1] * (1 + slack) + 2 * gamma_error, 1.0)
+        upper = _over(up(d.high + 1.001 * d.wide), near, far)
+        lower = -_over(up(1.001 * d.wide - d.low), near, far)
+        own = -_over(up(1.001 * (d.wide + d.spare) - d.low), near, far)
+        return lower, upper, np.maximum(up(upper - own), 0.0)
+
+
+def _over(d: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """Upper bound of ``d / gap`` for the gap in ``[near, far]`` that is worst for its sign."""
+    return np.asarray(up(d / np.where(d > 0, near, far)))
 
 
 def _gap(gamma: float) -> Pair:

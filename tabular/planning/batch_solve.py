@@ -14,7 +14,6 @@ import numpy as np
 
 from tabular import _border as border
 from tabular._rounding import U
-from tabular.certificates.doubled import up
 from tabular.errors import ModelError, NotConverged
 from tabular.planning._finish import TOL, check_options
 from tabular.regularizers import BUILT_IN, Hard, checked
@@ -130,7 +129,7 @@ def _bounds(
     least: np.ndarray, most: np.ndarray, off: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """``lower <= V* - V <= upper`` and the policy gap, each (B,); ``least``, ``most``: of the ends of a member."""
-    from tabular.certificates.large import conjugate_error, cost_of_rounding, radius
+    from tabular.certificates.large import Residual, conjugate_error, constant_bounds, cost_of_rounding, radius
 
     reward, size = np.abs(batch.rewards).max(axis=(1, 2)), 1.001 * np.abs(V).max(axis=1)
     row = np.full(batch.B, 4.0 * U) if batch.totals is not None else off + 2.0 * (batch.S + 1) * U
@@ -147,23 +146,11 @@ def _bounds(
         model = ops.model(batch)
         lo, hi = ops.bounds(operators.residual(ops, model, ops.array(V, 1), reg))
         low, high, wide = lo.min(axis=1), hi.max(axis=1), np.zeros(batch.B)
-    slack = 8 * U + 2 * row
-    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        gaps = [(1.0 - batch.gamma) + batch.gamma * end for end in (least, most)]
-        near = np.maximum(gaps[0] * (1 - slack) - 2 * gamma_error, 0.0)  # the least 1 - gamma m, and the greatest
-        far = np.minimum(gaps[1] * (1 + slack) + 2 * gamma_error, 1.0)
-        upper = _over(up(high + 1.001 * wide), near, far)
-        lower = -_over(up(1.001 * wide - low), near, far)
-        own = -_over(up(1.001 * (wide + cost + 2 * r) - low), near, far)
-        policy_gap = np.maximum(up(upper - own), 0.0)
+    found = constant_bounds(Residual(low, high, wide, cost + 2 * r), batch.gamma, least, most, row, gamma_error)
+    lower, upper, policy_gap = found
     bad = ~np.isfinite(V).all(axis=1)
     return (
         np.where(bad | np.isnan(lower), -np.inf, lower),
         np.where(bad | np.isnan(upper), np.inf, upper),
         np.where(bad | np.isnan(policy_gap), np.inf, policy_gap),
     )
-
-
-def _over(d: np.ndarray, near: np.ndarray, far: np.ndarray) -> np.ndarray:
-    """Upper bound of ``d / gap`` for the gap in ``[near, far]`` that is worst for its sign."""
-    return np.asarray(up(d / np.where(d > 0, near, far)))

@@ -63,6 +63,7 @@ class Ops:
     """
 
     planes = 0  # leading axes of the data that belong to the representation
+    xp: Any = np  # the library that the data's arrays are of
 
     def __init__(self, batch: int | None = None) -> None:
         self.batch = batch
@@ -87,6 +88,9 @@ class Ops:
 
     def _neg(self, x: Any) -> Any:
         return -x
+
+    def _item(self, x: Any, key: tuple[Any, ...]) -> Any:
+        return x[key]
 
     # -- values from numbers -----------------------------------------------------------------------------------------
     def _lift(self, x: np.ndarray) -> Any:
@@ -159,16 +163,23 @@ class Ops:
         """A mask with the shape of the data (without planes)."""
         if where is None:
             return None
-        mask = np.asarray(where, dtype=bool)
+        mask = self._known(where)
         shape = self._own(x).data.shape[self.planes :]
         if mask.ndim < len(shape):
             mask = mask.reshape((1,) * (len(shape) - mask.ndim) + mask.shape)
-        return mask if mask.shape == shape else np.broadcast_to(mask, np.broadcast_shapes(mask.shape, shape))
+        return mask if mask.shape == shape else self._spread(mask, np.broadcast_shapes(mask.shape, shape))
+
+    def _known(self, mask: Any) -> Any:
+        """A mask as a bool array."""
+        return np.asarray(mask, dtype=bool)
+
+    def _spread(self, mask: Any, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(mask, shape)
 
     def _allowed(self, where: Any, x: Value) -> np.ndarray:
         """The same, True everywhere for None."""
-        mask = self._mask(np.True_ if where is None else where, x)
-        return np.asarray(mask)
+        mask: Any = self._mask(np.True_ if where is None else where, x)
+        return mask
 
     def _reduced(self, x: Value, reduce: Callable[[], Any], axis: int) -> Value:
         self._own(x)
@@ -213,7 +224,7 @@ class Ops:
         if x.ndim < 2:
             return self.max(x, where)
         if mask is not None:
-            data, mask = np.broadcast_to(data, (*data.shape[: self.planes], *mask.shape)), flat(mask)
+            data, mask = self.xp.broadcast_to(data, (*data.shape[: self.planes], *mask.shape)), flat(mask)
         return self.max(Value(self, flat(data), 1), mask)
 
     def smallest(self, x: Value, where: Any = None) -> Value:
@@ -249,12 +260,12 @@ class Ops:
         a, b = self.constant(x), self.constant(y)
         one = Value(self, np.empty((1,) * np.ndim(mask)), max(a.ndim, b.ndim) or max(np.ndim(mask) - self.nbatch, 0))
         u, v, ndim = *(align(c, one)[0] for c in (a, b)), one.ndim
-        allow = np.asarray(mask, dtype=bool)
+        allow = self._known(mask)
         allow = allow.reshape((1,) * (self.nbatch + ndim - allow.ndim) + allow.shape)
         return Value(self, self._pick(allow, u, v), ndim)
 
     def _pick(self, mask: np.ndarray, x: Any, y: Any) -> Any:
-        return np.where(mask, x, y)
+        return self.xp.where(mask, x, y)
 
     def exp(self, x: Any) -> Value:
         """Exponential. NoExactForm in rationals."""
@@ -407,8 +418,8 @@ class Ops:
         data, axis = [self._own(x).data for x in items], self.planes + self.nbatch
         if len({x.shape for x in items}) != 1:
             raise TypeError(f"ops.stack takes values of one event shape, not {[x.shape for x in items]}")
-        wide = data if len({x.shape for x in data}) == 1 else np.broadcast_arrays(*data)
-        return Value(self, np.stack(wide, axis=axis), items[0].ndim + 1)
+        wide = data if len({x.shape for x in data}) == 1 else self.xp.broadcast_arrays(*data)
+        return Value(self, self.xp.stack(wide, axis=axis), items[0].ndim + 1)
 
     def identity(self, n: int) -> Value:
         """The identity matrix: (n, n)."""
@@ -421,7 +432,8 @@ class Ops:
         """
         end = self.where(m.mask, m.end, 1)
         rows = self._dense_rows(m.P)
-        return Value(self, np.concatenate([rows, np.broadcast_to(end.data, rows.shape[:-1])[..., None]], axis=-1), 3)
+        last = self.xp.broadcast_to(end.data, rows.shape[:-1])[..., None]
+        return Value(self, self.xp.concatenate([rows, last], axis=-1), 3)
 
     def _dense_rows(self, P: Transitions) -> Any:
         raise NotImplementedError
@@ -439,8 +451,9 @@ class Ops:
         data = self._own(x).data
         where = index.reshape((1,) * (data.ndim - index.ndim) + index.shape)
         lead = np.broadcast_shapes(data.shape[:-1], where.shape[:-1])
-        data = np.broadcast_to(data, lead + data.shape[-1:])
-        return Value(self, np.take_along_axis(data, np.broadcast_to(where, lead + where.shape[-1:]), axis=-1), x.ndim)
+        data = self.xp.broadcast_to(data, lead + data.shape[-1:])
+        where = self._spread(where, lead + where.shape[-1:])
+        return Value(self, self.xp.take_along_axis(data, where, axis=-1), x.ndim)
 
     # -- control -----------------------------------------------------------------------------------------------------
     def fori(self, n: int, body: Callable[[int, Any], Any], init: Any) -> Any:

@@ -93,8 +93,8 @@ class Value:
                     f"a Value is indexed by integers, slices, None and ..., not by {k!r}: use ops.where for masks"
                 )
         lead = (slice(None),) * (self.data.ndim - self.ndim)
-        data = self.data[lead + key]
-        if not isinstance(data, np.ndarray):  # NumPy hands out the item of a single one
+        data = self.ops._item(self.data, lead + key)
+        if isinstance(data, np.generic) or not hasattr(data, "ndim"):  # NumPy hands out the item of a single one
             box = np.empty((), dtype=self.data.dtype)
             box[()] = data
             data = box

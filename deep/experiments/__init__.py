@@ -1,0 +1,1 @@
+"""Experiments: records of what is run, the runner with its store, and measurements of speed."""
