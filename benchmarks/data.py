@@ -7,7 +7,9 @@ Kinds of tasks and their arrays:
 ``batch``    P (B, S, A, S), R (B, S, A).
 ``horizon``  P (S, A, S), R (S, A), and ``H`` stages.
 ``exact``    weights (S, A, S) integers, totals (S, A), and R = rewards (S, A) / ``unit``; ``gamma`` is text, "99/100".
-``ucbvi``    P (S, A, S), R (S, A) in [0, 1], uniforms (episodes, H), and ``H`` stages; every episode starts in state 0.
+``ucbvi``    P (S, A, S), R (S, A) in [0, 1], ``H`` stages; every episode starts in state 0, and its step h draws by
+             uniforms[episode, h] (episodes, H) from row ``s*A + a`` of the tables indptr, indices, chance, alias (see
+             ``contestants.drawn``).
 
 No row ends the process: every peer knows such models.
 """

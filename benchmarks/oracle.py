@@ -6,7 +6,8 @@ For any ``V`` and a backup ``T`` that shrinks distances by ``gamma`` times the l
 
 Here ``TV`` is formed in NumPy's extended precision (64 bits of mantissa on x86; where there is none the bound is larger, and
 printed), its rounding is added, and ``V`` is improved by Newton's method, whose linear systems need no accuracy, until the
-bound is below the goal. Rational tasks have exact answers instead, and finite horizons only rounding.
+bound is below the goal. Rational tasks have exact answers instead, and finite horizons only rounding; of a learner's run the
+answer is what a plain program ends with.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ def certified(task: Task, start: np.ndarray, options: dict[str, Any]) -> Oracle:
     """
     if task.kind == "exact":
         return Oracle(start, 0.0, float(max(abs(Fraction(str(v))) for v in start.ravel())))
+    if task.kind == "ucbvi":
+        from benchmarks.ucbvi import plain
+
+        H, longest = task.facts["H"], task.arrays["P"].shape[-1]
+        return Oracle(plain(task), float(H * (longest + 4) * np.finfo(float).eps * H), float(H))
     if task.kind not in ("dense", "sparse", "batch", "horizon"):
         raise ValueError(f"no oracle for a task of kind {task.kind!r}")
     model: _Dense | _Sparse = _Sparse(task) if task.kind == "sparse" else _Dense(task)

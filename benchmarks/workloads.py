@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.data import Task
+from tabular import FiniteHorizonMDP
 from tabular.instances import garnet, garnet_sparse
 from tabular.instances.family import Tape
 
@@ -132,11 +133,18 @@ def exact(S: int, A: int, seed: int) -> Task:
 
 
 def ucbvi(S: int, A: int, H: int, episodes: int, seed: int) -> Task:
-    """A Garnet to be explored, rewards moved to [0, 1]; successors are drawn by the given uniforms."""
+    """A Garnet to be explored, rewards in [0, 1] so fine that no two pairs are tied. What it draws is what
+    ``interact`` draws for seed 0.
+    """
+    from benchmarks.ucbvi import uniforms
+    from tabular.exploration.play import build_world
+
     one = garnet(S, A, gamma=0.5)(seed, 1)
-    tape = Tape(f"benchmarks.ucbvi/1(H={H})", seed, 1)
-    uniforms = tape.integers("uniforms", (episodes, H), 2**32)[0] / 2.0**32
-    arrays = {"P": one.P[0], "R": (1 + one.rewards[0]) / 2, "uniforms": uniforms}
+    tape = Tape(f"benchmarks.ucbvi/2(H={H})", seed, 1)
+    P, R = one.P[0], tape.integers("R", (S, A), 2**30)[0] / 2.0**30
+    world = build_world(FiniteHorizonMDP(P, R, H=H, rho=np.eye(S)[0]), episodes, "mean", per_step=False)
+    rows = {name: getattr(world, name) for name in ("indptr", "indices", "chance", "alias")}
+    arrays = {"P": P, "R": R, "uniforms": uniforms(episodes, H)} | rows
     return _task("ucbvi", arrays, S=S, A=A, H=H, episodes=episodes, gamma=1.0, seed=seed)
 
 
@@ -237,7 +245,6 @@ WORKLOADS: dict[str, Workload] = {
         (OURS, *peers("rlberry-scool")),
         limit=300.0,
         rounds=3,
-        pending="our learners draw from streams of their own: shared draws are to come",
     ),
     "W8": Workload(
         "exact rational optimum, S=100, A=4",

@@ -20,7 +20,7 @@ from tabular.regularizers import BUILT_IN, Hard, Shannon, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
-THREADS_ABOVE = 2_000_000
+THREADS_ABOVE = 300_000
 """Multiply-adds of a sweep beyond which compiled loops use all threads of TBB."""
 OTHER_THREADS_ABOVE = 10_000_000
 """The same where there is no TBB: waking OpenMP's threads takes milliseconds under a busy neighbour."""

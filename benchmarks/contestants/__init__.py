@@ -36,3 +36,11 @@ class Ready(NamedTuple):
     solve: Callable[[], Any]
     answer: Callable[[Any], tuple[np.ndarray, dict[str, Any]]]
     renew: Callable[[], None] = nothing
+
+
+def drawn(x: dict[str, np.ndarray], row: int, u: float) -> int:
+    """The state that a uniform number draws from a row, by the tables of the task (Walker's aliases)."""
+    start, size = int(x["indptr"][row]), int(x["indptr"][row + 1] - x["indptr"][row])
+    column = min(int(u * size), size - 1)
+    own = u * size - column < x["chance"][start + column]
+    return int(x["indices"][start + (column if own else x["alias"][start + column])])

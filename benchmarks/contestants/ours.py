@@ -20,8 +20,9 @@ METHODS = {
     "batch": "solve_batch, certificates included",
     "horizon": "solve (backward induction), certificate included",
     "exact": "exact_policy_iteration, from floats to rationals",
+    "ucbvi": "interact with the same bonus, the exact value of every policy included",
 }
-REFUSALS = {"ucbvi": "its draws come from streams of its own: shared draws are to come"}
+REFUSALS: dict[str, str] = {}
 
 
 def prepare(task: Task, options: dict[str, Any]) -> Ready:
@@ -41,6 +42,8 @@ def prepare(task: Task, options: dict[str, Any]) -> Ready:
             lambda: exact_policy_iteration(rational),
             lambda found: (np.array([str(v) for v in found.V]), {"iterations": found.iterations}),
         )
+    if task.kind == "ucbvi":
+        return _ucbvi(task)
     asked: dict[str, Any] = {"tol": facts["tolerance"] / options.get("scale", 1.0)}
     asked |= {key: options[key] for key in ("threads", "method") if options.get(key) is not None}
     if task.kind == "batch":
@@ -65,6 +68,24 @@ def prepare(task: Task, options: dict[str, Any]) -> Ready:
         mdp = MDP(x["P"], x["R"], facts["gamma"], copy=False)
     regularizer = _regularizer(options)
     return Ready(tabular.__version__, lambda: solve(mdp, regularizer, **asked), _answer)
+
+
+def _ucbvi(task: Task) -> Ready:
+    import tabular
+    from benchmarks.ucbvi import PlainUCBVI, recommended
+    from tabular.exploration import interact
+
+    x, H, episodes = task.arrays, task.facts["H"], task.facts["episodes"]
+    S, A = x["R"].shape
+    model = tabular.FiniteHorizonMDP(x["P"], x["R"], H=H, rho=np.eye(S)[0])
+
+    def answer(run: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        seen = np.zeros((S * A, S))
+        seen[np.repeat(np.arange(S * A), np.diff(x["indptr"])), x["indices"]] = run.result["seen"][0]
+        Q = recommended(run.result["visits"][0, 0], seen.reshape(S, A, S), x["R"], H)
+        return Q, {"episodes": episodes, "iterations": int(run.result["evaluations"][0])}
+
+    return Ready(tabular.__version__, lambda: interact(model, PlainUCBVI(), episodes, keep="seen"), answer)
 
 
 def _answer(solution: Any) -> tuple[np.ndarray, dict[str, Any]]:

@@ -50,9 +50,10 @@ def _ucbvi(task: Task, name: str) -> Ready:
     from rlberry.spaces import Discrete
     from rlberry_scool.agents.ucbvi import UCBVIAgent
 
+    from benchmarks.contestants import drawn
+
     x, facts = task.arrays, task.facts
     S, A = x["R"].shape
-    cumulative = np.cumsum(x["P"], axis=-1)
 
     class Drawn(gymnasium.Env):
         observation_space, action_space = Discrete(S), Discrete(A)
@@ -65,9 +66,8 @@ def _ucbvi(task: Task, name: str) -> Ready:
             return 0, {}
 
         def step(self, action: Any) -> tuple[int, float, bool, bool, dict[str, Any]]:
-            u, row = x["uniforms"][self.episode, self.h], cumulative[self.state, action]
             reward = float(x["R"][self.state, action])
-            self.state = min(int(np.searchsorted(row, u, side="right")), S - 1)
+            self.state = drawn(x, self.state * A + int(action), float(x["uniforms"][self.episode, self.h]))
             self.h += 1
             return self.state, reward, False, False, {}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import data, oracle, workloads
+from benchmarks.contestants import ours
 from benchmarks.contestants.table import METHODS, REFUSALS
 from benchmarks.data import Task
 from tabular import CSR, MDP, Shannon, Tsallis, exact_policy_iteration, solve
@@ -35,7 +36,7 @@ DIGESTS = {
     "batch": "ffd1abf8f605ef8e",
     "horizon": "dc4922ca9a80f653",
     "exact": "850e5a9a5c543bc2",
-    "ucbvi": "e559b054e780cd14",
+    "ucbvi": "8cacfd839b5a3e69",
 }
 
 
@@ -163,8 +164,20 @@ def test_an_oracle_is_kept(tmp_path: Path) -> None:
 
 
 def test_an_unknown_kind_has_no_oracle() -> None:
-    with pytest.raises(ValueError, match="no oracle for a task of kind 'ucbvi'"):
-        oracle.certified(TASKS["ucbvi"](), np.zeros(4), {})
+    task = TASKS["dense"]()
+    with pytest.raises(ValueError, match="no oracle for a task of kind 'bandit'"):
+        oracle.certified(Task(task.facts | {"kind": "bandit"}, task.arrays), np.zeros(4), {})
+
+
+def test_the_loop_and_the_plain_program_play_the_same_episodes() -> None:
+    task = workloads.ucbvi(6, 3, 5, 60, 6)
+    ready = ours.prepare(task, {})
+    found, facts = ready.answer(ready.solve())
+    known = oracle.certified(task, np.zeros(0), {})
+    assert known.error(found) <= 1e-12 and facts["episodes"] == 60
+    x = dict(task.arrays)
+    x["uniforms"] = x["uniforms"][::-1]
+    assert oracle.certified(Task(task.facts, x), np.zeros(0), {}).error(found) > 1e-3
 
 
 KINDS = {task().kind for task in TASKS.values()}
