@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
@@ -30,7 +29,7 @@ def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-def _start(command: list[str], **options: Any) -> subprocess.Popen[str]:
+def _start(command: list[str]) -> subprocess.Popen[str]:
     """In a process group of its own, so that its workers are signalled with it."""
     return subprocess.Popen(
         command,
@@ -39,7 +38,6 @@ def _start(command: list[str], **options: Any) -> subprocess.Popen[str]:
         text=True,
         env=_environment(),
         start_new_session=True,
-        **options,
     )
 
 
@@ -154,12 +152,16 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(tmp_path: Path, w
     assert verdicts == whole
 
 
+LIMITED = """import os, resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (12 * 1024, 12 * 1024))
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
 def test_a_full_disk_ends_the_run_in_words_and_costs_nothing_that_was_done(tmp_path: Path, whole: str) -> None:
     """No file may grow beyond 12 kB: to the run it is as if the disk were full."""
     store = tmp_path / "s"
     assert _run([*_command(store, "--quick", file=_only(tmp_path, "unmet"))]).returncode == 2  # makes the database
-    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (12 * 1024, 12 * 1024))  # noqa: E731
-    process = _start(_command(store, "--json"), preexec_fn=limit)
+    process = _start([sys.executable, "-c", LIMITED, *_command(store, "--json")])
     out, err = process.communicate(timeout=120)
     assert process.returncode == 3, err
     assert str(store) in err and "Traceback" not in err and not out

@@ -1,4 +1,4 @@
-"""Ten thousand drawn models: the exact answer inside every certificate, and the certificates not loose.
+"""Two thousand drawn models, ten thousand at length: the exact answer inside every certificate, and the certificates not loose.
 
 Dense, sparse, masked and with endings; ``1 - gamma`` from 1 to ``2**-30``; temperatures over 24 orders of magnitude.
 The exact answer is rational policy iteration where there is no regulariser, and a ball of the regularised value, open to less
@@ -20,7 +20,8 @@ from tabular.mdp import MDP
 from tabular.reference import BallOps
 from tabular.solution import Status
 
-MODELS = 125  # 4 families x 4 regularisers x 5 sizes x 125 = 10,000
+# 4 families x 4 regularisers x 5 sizes: 2,000 models and 8,000 more
+MODELS = (pytest.param(0, 25, id="first"), pytest.param(25, 125, id="rest", marks=pytest.mark.thorough))
 FAMILIES = {"dense": garnet, "sparse": garnet, "masks": random_masks, "endings": random_endings}
 SIZES = ((2, 2), (4, 3), (6, 3), (1, 4), (9, 2))
 PRECISION = 400
@@ -56,15 +57,17 @@ def rational(x: Any) -> Fraction:
     return Fraction(int(q.p), int(q.q))
 
 
+@pytest.mark.parametrize(("start", "stop"), MODELS)
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"S{s[0]}A{s[1]}")
 @pytest.mark.parametrize("kind", (0, 1, 2, 3), ids=("hard", "shannon", "kl", "shannon_kl"))
 @pytest.mark.parametrize("family", FAMILIES)
-def test_exact_answer_is_inside_every_certificate(family: str, kind: int, size: tuple[int, int]) -> None:
+def test_exact_answer_is_inside_every_certificate(
+    family: str, kind: int, size: tuple[int, int], start: int, stop: int
+) -> None:
     S, A = size
     options = {"successors": min(3, S)} if family == "sparse" else {}
-    n = MODELS
     ratios = []
-    for i, mdp in enumerate(FAMILIES[family](S, A, **options)(2026, n)):
+    for i, mdp in enumerate(list(FAMILIES[family](S, A, **options)(2026, 125))[start:stop], start):
         mdp = mdp.to_sparse() if family == "sparse" else mdp
         regularizer = regularizer_of(kind, np.random.PCG64([kind, i]), mdp)
         sol = solve(mdp, regularizer)
