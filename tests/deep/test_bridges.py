@@ -26,6 +26,8 @@ from tabular.planning.mdvi import mdvi
 from tabular.planning.sac import soft_policy_iteration, soft_q_backup
 from tabular.planning.tsallis_mvi import tsallis_mvi
 
+pytestmark = pytest.mark.xdist_group("deep bridges")  # one worker compiles what they share
+
 NEAR, APART = 1e-10, 1e-4
 TAU, K = 0.3, 12
 

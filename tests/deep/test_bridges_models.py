@@ -24,6 +24,8 @@ from tabular.moment_projection import project_moments
 from tabular.operators import occupancy, q_values
 from tabular.planning.mocovi import mocovi
 
+pytestmark = pytest.mark.xdist_group("deep models")  # one worker compiles what they share
+
 NEAR, APART, NEVER = 1e-10, 1e-4, -1e30
 
 

@@ -13,6 +13,10 @@ from figures.saving import faults
 from figures.style import Style
 
 SMALL: dict[str, dict[str, Any]] = {
+    "deep.alpha_by_index": {"quick": True},
+    "deep.critic_bias": {"quick": True},
+    "deep.deep_against_tabular": {"quick": True},
+    "deep.deep_sea_scaling": {"quick": True},
     "planning.average_reward_scaling": {"times": (1, 8), "multiples": (16, 64), "runs": 20},
     "planning.foundations_errors": {"points": 12},
     "planning.foundations_polytope": {"K": 20},

@@ -18,6 +18,8 @@ from tabular.instances import garnet, random_masks_endings
 from tabular.operators import evaluate_policy, occupancy
 from tests.tabular.planning.test_contract import Quadratic, check_shape, exact_value, naive_backup
 
+pytestmark = pytest.mark.xdist_group("deep exact")  # one worker compiles what they share
+
 FAMILY = random_masks_endings(6, 4, gamma=0.9)
 METHODS = sorted(core.LOOPS)
 EPS = np.finfo(float).eps
