@@ -59,7 +59,9 @@ def four_rooms_model(gamma: float = 0.95, slip: float = 0.1) -> MDP:
 
 
 def frozen_lake_model(gamma: float = 0.95, size: str = "4x4") -> MDP:
-    """Gymnasium's FrozenLake, slippery; holes and the goal end."""
+    """Gymnasium's FrozenLake, slippery; holes and the goal end. ValueError for a size that it does not have."""
+    if size not in ("4x4", "8x8"):
+        raise ValueError(f"size is {size!r}: expected '4x4' or '8x8'")
     return MDP.from_gymnasium("FrozenLake-v1", gamma=gamma, map_name=size)
 
 

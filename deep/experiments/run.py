@@ -60,6 +60,7 @@ def run(
     e, agent, shape = experiment, experiment.make(), experiment.shape()
     made = envs.make(e.env, **e.options)
     _fits(agent, made.env)
+    oracle = Oracle(made.mdp) if e.oracle and made.mdp is not None else None
     settings = e.settings()
     if made.mdp is not None:  # the model's discount, unless one was asked for
         asked = "gamma" in e.numbers or "gamma" in e.grid
@@ -75,7 +76,6 @@ def run(
         learners, done, rows = _resumed(Path(folder), e, learners)
         if done and tell:
             tell(f"going on after evaluation {done} of {e.evaluations}")
-    oracle = Oracle(made.mdp) if e.oracle and made.mdp is not None else None
     chunk = e.steps // (e.envs * e.evaluations)
     names: list[str] = []
     while done < e.evaluations and (stop_after is None or done < stop_after):

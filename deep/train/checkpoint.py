@@ -34,7 +34,7 @@ def load(path: str | Path, like: Any) -> tuple[Any, dict[str, Any]]:
     ValueError for a file that is no checkpoint, and naming a leaf that is missing, left over, or of another shape or type.
     """
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             found = {name: data[name] for name in data.files}
     except (ValueError, EOFError, KeyError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no checkpoint, or a broken one: {error}") from None

@@ -17,8 +17,8 @@ from deep.oracle import MEASURES
 pytestmark = pytest.mark.xdist_group("deep runs")  # one worker compiles what they share
 
 LAKE = "train dqn --env FrozenLake --quiet"
-TINY = f"{LAKE} --depth 0 --warmup 64 --batch 16 --buffer 64 --steps 128 --evaluations 2"
-SMALL = Experiment("dqn", "FrozenLake", depth=0, warmup=64, batch=16, buffer=64, steps=128, evaluations=2)
+TINY = f"{LAKE} --depth 1 --width 8 --warmup 64 --batch 16 --buffer 64 --steps 128 --evaluations 2"
+SMALL = Experiment("dqn", "FrozenLake", depth=1, width=8, warmup=64, batch=16, buffer=64, steps=128, evaluations=2)
 
 REFUSED = {
     "train nope --env FrozenLake": "unknown agent 'nope'",
@@ -43,11 +43,11 @@ REFUSED = {
     f"{LAKE} --updates -1": "updates is -1: at least 0",
     f"{LAKE} --option N=3": "FrozenLake has no option 'N': it has gamma, size",
     f"{LAKE} --option gamma=1": "the oracle is for discounted models",
-    f"{LAKE} --option size=9x9": "9x9",
+    f"{LAKE} --option size=9x9": "size is '9x9': expected '4x4' or '8x8'",
     f"{LAKE} --field colour=1": "dqn has no field 'colour'",
     f"{LAKE} --field heads=0": "heads is 0: at least 1",
     f"{LAKE} --field q=2": "a hard target has no entropy",
-    "train dqn --env DeepSea --option N=0": "N is 0: at least 1",
+    "train dqn --env DeepSea --option N=0": "N is 0: expected at least 2",
     "train dqn --env DeepSea --option N=2.5": "N is 2.5: expected an integer",
     "train dqn --env CartPole-v1 --option N=3": "CartPole-v1 takes no options",
     "train sac --env FrozenLake": "sac is for boxes of actions, and FrozenLake has others",
