@@ -160,7 +160,8 @@ def visit_entropy(
     assert made.mdp is not None
     sigma = 1e-7
     best = max_ent(made.mdp, rounds, sigma=sigma).result
-    bounds = {"optimum": float(best["upper"]) + made.mdp.S * sigma, "reached": float(best["objective"])}
+    most = min(float(best["upper"]) + made.mdp.S * sigma, float(np.log(made.mdp.S)))
+    bounds = {"optimum": most, "reached": float(best["objective"])}
     rows: list[Row] = []
     for agent in agents:
         numbers = {"lr": 0.03, "delta": 0.1} if agent.startswith("mepol") else {"lr": 3e-3}

@@ -80,7 +80,7 @@ def test_moco_dqn_is_mocovi(pair: tuple[MDP, MDP], d: int, beta: float) -> None:
             )[0]
             state = state._replace(psi=once.psi)
             sweep = lambda _, s: agent.update(s, hyper, batch, jax.random.PRNGKey(0))[0]  # noqa: E731
-            return jax.lax.fori_loop(0, 160, sweep, state)
+            return jax.lax.fori_loop(0, 115, sweep, state)
 
         def put(V: np.ndarray, basis: list[np.ndarray]) -> object:
             """The state whose basis has these values: action values that do not depend on the action."""

@@ -165,8 +165,8 @@ def test_neighbours_are_counted_as_the_authors_count_them() -> None:
 
 
 def test_the_estimate_of_a_density_is_its_entropy() -> None:
-    """4000 points of a normal law in the plane: log(2 pi e) within 0.1, five standard errors; half the ball's radius is not."""
-    n = 1000
+    """1600 points of a normal law in the plane: log(2 pi e) within 0.15, about four standard errors."""
+    n = 400
     points = np.random.default_rng(3).normal(size=(4, n, 2))
     agent = MEPOL("density", bridge.TABLE, horizon=4, k=4)
     hyper = {name: jnp.asarray(v, float) for name, v in agent.defaults().items()}
@@ -176,7 +176,7 @@ def test_the_estimate_of_a_density_is_its_entropy() -> None:
     )
     policy = [(jnp.zeros((2, 2)), None)]
     found = float(jax.jit(lambda p: agent.objective(policy, p, agent.particles(hyper, p))[0])(paths))
-    assert abs(found - np.log(2 * np.pi * np.e)) < 0.1
+    assert abs(found - np.log(2 * np.pi * np.e)) < 0.15
 
 
 def test_visits_spread_nearly_as_much_as_they_can() -> None:
@@ -184,15 +184,15 @@ def test_visits_spread_nearly_as_much_as_they_can() -> None:
 
     From the untrained policy half of what is missing at least is won, and the entropy ends within 0.05 of the optimum.
     """
-    mdp = gridworld(["S...", ".#..", "...."], gamma=0.9, slip=0.2)
-    mdp = MDP(mdp.P, mdp.R, 0.9, rho=np.eye(mdp.S)[0])
+    mdp = gridworld(["S...", ".#..", "...."], gamma=0.8, slip=0.2)
+    mdp = MDP(mdp.P, mdp.R, 0.8, rho=np.eye(mdp.S)[0])
     run = max_ent(mdp, 400, sigma=1e-6)
     best = float(run.result["upper"]) + mdp.S * 1e-6
     assert best - float(run.result["objective"]) < 0.01
     env, tables = tabular_env(mdp, 100, name="room")
-    agent = MEPOL("room", bridge.TABLE, horizon=40, k=0, dim=0, inner=10)
-    shape = trainer.Shape(envs=24)
-    numbers = trainer.EXPLORATION | agent.defaults() | {"resolution": 1.0, "gamma": 0.9, "lr": 0.05, "delta": 0.1}
+    agent = MEPOL("room", bridge.TABLE, horizon=24, k=0, dim=0, inner=10)
+    shape = trainer.Shape(envs=16)
+    numbers = trainer.EXPLORATION | agent.defaults() | {"resolution": 1.0, "gamma": 0.8, "lr": 0.05, "delta": 0.1}
     seeds = 2
     hyper = {k: jnp.full(seeds, float(v)) for k, v in numbers.items()}
     keys = jnp.stack([jax.random.PRNGKey(i) for i in range(seeds)])
@@ -206,12 +206,12 @@ def test_visits_spread_nearly_as_much_as_they_can() -> None:
         return np.array([oracle.report(agent, {}, p, np.full_like(p, np.nan), np.nan)["entropy"] for p in pi])
 
     before = visited(learners)
-    learners, progress = epochs.advance(env, agent, shape, 40 * 40, tables, learners, hyper, 0)
+    learners, progress = epochs.advance(env, agent, shape, 40 * 24, tables, learners, hyper, 0)
     after = visited(learners)
     assert (after <= best + 1e-6).all()  # nobody beats the certified optimum
     assert (best - after < 0.5 * (best - before)).all() and (best - after < 0.05).all()
     assert (np.asarray(progress.updates) == 40).all() and (np.asarray(progress.metrics["kl"]) <= 40 * 0.1).all()
-    with pytest.raises(ValueError, match="steps is 41: expected a multiple of room's horizon 40"):
+    with pytest.raises(ValueError, match="steps is 41: expected a multiple of room's horizon 24"):
         epochs.advance(env, agent, shape, 41, tables, learners, hyper, 0)
 
 

@@ -17,8 +17,10 @@ from deep.oracle import MEASURES
 pytestmark = pytest.mark.xdist_group("deep runs")  # one worker compiles what they share
 
 LAKE = "train dqn --env FrozenLake --quiet"
-TINY = f"{LAKE} --depth 1 --width 8 --warmup 64 --batch 16 --buffer 64 --steps 128 --evaluations 2"
-SMALL = Experiment("dqn", "FrozenLake", depth=1, width=8, warmup=64, batch=16, buffer=64, steps=128, evaluations=2)
+TINY = f"{LAKE} --seeds 2 --depth 1 --width 8 --warmup 64 --batch 16 --buffer 64 --steps 128 --evaluations 2"
+SMALL = Experiment(
+    "dqn", "FrozenLake", seeds=2, depth=1, width=8, warmup=64, batch=16, buffer=64, steps=128, evaluations=2
+)
 
 REFUSED = {
     "train nope --env FrozenLake": "unknown agent 'nope'",
@@ -94,7 +96,7 @@ def test_broken_folders_are_refused(kept: Path, tmp_path: Path, capsys: pytest.C
 
     state = (kept / "state.npz").read_bytes()
     a, b, c, d, e, f, g, h = (broken(name) for name in "abcdefgh")
-    assert "holds another experiment: seeds 1, not 2" in refused(a, f"{TINY} --seeds 2")
+    assert "holds another experiment: seeds 2, not 3" in refused(a, f"{TINY} --seeds 3")
     for bad in (b"", b"not a zip", state[:200], state[:-300]):
         (b / "state.npz").write_bytes(bad)
         assert "state.npz is no checkpoint, or a broken one" in refused(b)
@@ -108,26 +110,26 @@ def test_broken_folders_are_refused(kept: Path, tmp_path: Path, capsys: pytest.C
         arrays = {name: data[name] for name in data.files}
     np.savez(f / "state.npz", **(arrays | {"fact.done": np.asarray(7)}))
     assert "says that 7 of 2 evaluations are done" in refused(f)
-    first, row = (g / "metrics.csv").read_text(encoding="utf-8").splitlines()
-    (g / "metrics.csv").write_text(f"{first}\n{row},spare\n", encoding="utf-8")
+    first, row, other = (g / "metrics.csv").read_text(encoding="utf-8").splitlines()
+    (g / "metrics.csv").write_text(f"{first}\n{row},spare\n{other}\n", encoding="utf-8")
     assert f"metrics.csv, line 2: expected {len(first.split(','))} numbers" in refused(g)
     (g / "metrics.csv").write_text(first + "\n", encoding="utf-8")
-    assert "has 0 rows until step 64: expected 1" in refused(g)
+    assert "has 0 rows until step 64: expected 2" in refused(g)
     (tmp_path / "file").write_text("", encoding="utf-8")
     assert "file" in refused(tmp_path / "file")
     assert main([*TINY.split(), "--out", str(h)]) == 0  # and what is whole goes on
-    assert len(read_metrics(h / "metrics.csv")) == 2
+    assert len(read_metrics(h / "metrics.csv")) == 4
 
 
 def test_learners_that_diverge_are_told_apart_and_stop_nobody(capsys: pytest.CaptureFixture[str]) -> None:
     """One of two rates makes everything infinite: its measures are no numbers, those of the other are; JSON stays JSON."""
-    assert main([*TINY.split(), "--grid", "lr=0.001,1e30"]) == 0
+    assert main([*TINY.replace("--seeds 2", "").split(), "--grid", "lr=0.001,1e30"]) == 0
     means = json.loads(capsys.readouterr().out)
     assert means["return"] is None and means["learners"] == 2
     from dataclasses import replace
 
     told: list[str] = []
-    c = run(replace(SMALL, grid={"lr": (0.001, 1e30)}), tell=told.append).columns
+    c = run(replace(SMALL, seeds=1, grid={"lr": (0.001, 1e30)}), tell=told.append).columns
     last = c["step"] == 128
     good, bad = (np.array([c[name][last & (c["lr"] == lr)][0] for name in MEASURES]) for lr in (0.001, 1e30))
     assert np.isfinite(good).all() and np.isnan(bad).all()

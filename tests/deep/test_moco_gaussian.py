@@ -26,6 +26,9 @@ AGENT = MoCoDQN(
 )
 
 
+TARGETS = jax.jit(AGENT.targets)
+
+
 @pytest.fixture(scope="module")
 def mdp() -> MDP:
     """Every state may follow every pair, and every pair may end."""
@@ -69,8 +72,8 @@ def test_targets_are_those_of_tabular_projections(mdp: MDP, beta: float) -> None
     with float64():
         state, hyper, _ = made(mdp, beta=beta)
         batch, key = pairs(mdp), jax.random.PRNGKey(1)
-        found = np.asarray(jax.jit(AGENT.targets)(state, hyper, batch, key))
-        dyna = np.asarray(jax.jit(AGENT.targets)(state, hyper | {"beta": jnp.asarray(1e8)}, batch, key))
+        found = np.asarray(TARGETS(state, hyper, batch, key))
+        dyna = np.asarray(TARGETS(state, hyper | {"beta": jnp.asarray(1e8)}, batch, key))
         seen = AGENT.outcomes(state.model, batch, key)
         phi = np.asarray(AGENT.functions(state, hyper, seen.x) * seen.alive[..., None])
         V = np.asarray(AGENT.state_value(state.target, hyper, seen.x) * seen.alive)
@@ -87,7 +90,7 @@ def test_exact_moments_make_any_model_exact(mdp: MDP) -> None:
     """MoCoVI's first step: the target's value is in the basis, so that with beta = 0 its mean is right, whatever is drawn."""
     with float64():
         state, hyper, batch = made(mdp)
-        targets = jax.jit(AGENT.targets)
+        targets = TARGETS
         Q = np.asarray(state.target[0][0]).T
         V = Shannon_values(mdp, Q)
         wanted = q_values(mdp, V)

@@ -87,7 +87,7 @@ def test_visits_stay_below_the_certified_optimum() -> None:
     rows = study("visit-entropy", quick=True)
     c = columns(rows)
     assert (c["entropy"] <= c["optimum"]).all() and (c["reached"] <= c["optimum"]).all()
-    assert c["optimum"][0] - c["reached"][0] < 0.5 and c["entropy"][-1] > c["entropy"][0]
+    assert c["entropy"][-1] > c["entropy"][0] + 0.05
 
 
 def test_every_study_has_a_quick_size_and_a_file(tmp_path: Path) -> None:
