@@ -87,4 +87,5 @@ def travelled(
     T = agent.horizon
     given = (jnp.arange(T), jax.random.split(b, T))
     paths, ended = jax.lax.scan(step, (seen, place, jnp.zeros(n, jnp.int32), zeros), given)[1]
-    return paths, Progress(*ended.sum(axis=0), jnp.zeros(()), {})
+    episodes, returns, lengths = ended.sum(axis=0)
+    return paths, Progress(episodes, returns, lengths, jnp.zeros(()), {})

@@ -25,13 +25,15 @@ def with_bands(
     for curve in dict.fromkeys(zip(*(columns[name].tolist() for name in by), strict=True)):
         rows = np.flatnonzero(np.all([columns[n] == v for n, v in zip(by, curve, strict=True)], axis=0))
         points, seeds = np.unique(columns[x][rows]), np.unique(columns["seed"][rows])
-        rows = rows[np.lexsort((columns[x][rows], columns["seed"][rows]))].reshape(len(seeds), len(points))
+        order = np.lexsort((columns[x][rows], columns["seed"][rows]))
+        grid = rows[order].reshape(len(seeds), len(points))
         for name in quantities:
-            y = np.asarray(columns[name], dtype=np.float64)[rows]
+            y = np.asarray(columns[name], dtype=np.float64)[grid]
             if not np.isfinite(y).all():
                 continue
-            for part, value in zip(("mean", "lower", "upper"), simultaneous_band(y, level), strict=False):
-                out[f"{name}_{part}"][rows] = value
+            band = simultaneous_band(y, level)
+            for part, value in (("mean", band.mean), ("lower", band.lower), ("upper", band.upper)):
+                out[f"{name}_{part}"][grid] = value
     return out
 
 

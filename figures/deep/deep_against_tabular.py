@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from figures.deep._seeds import LEARNERS, curve, with_bands
-from figures.panels import banded, each, legend, listed, outer, panels, percent
+from figures.panels import banded, decimals, each, legend, listed, outer, panels, percent
 from figures.table import Table
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def draw(table: Table, style: Style) -> Figure:
         ax.margins(x=0.03)
         if name == "residual":
             ax.set_yscale("log")
+            decimals(ax.yaxis)
         elif name == "bias":
             ax.axhline(0.0, color="#666666", linewidth=0.7, zorder=0)
         else:
