@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from figures.deep._seeds import LEARNERS
-from figures.panels import each, legend, listed, panels
+from figures.panels import decimals, each, legend, listed, panels
 from figures.table import Table
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def draw(table: Table, style: Style) -> Figure:
     c = table.where(agent=table.columns["agent"][0], seed=table.columns["seed"][0]).columns
     ax.plot(c["N"], c["guide"], color="#666666", linewidth=0.7, linestyle=(0, (4, 2)), label=r"$2^N$")
     ax.set_yscale("log")
+    decimals(ax.yaxis)
     ax.set_xticks(each(c["N"]))
     ax.set_xlabel("size $N$")
     ax.set_ylabel("episodes")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +16,8 @@ from scipy.special import digamma, gamma
 from deep.agents.mepol import MEPOL, Paths, PolicyState
 from deep.envs.models import staged
 from deep.envs.tabular import tabular_env
+from deep.experiments.config import Experiment
+from deep.experiments.run import run
 from deep.oracle import Oracle
 from deep.precision import float64
 from deep.train import bridge, epochs, trainer
@@ -186,9 +190,9 @@ def test_visits_spread_nearly_as_much_as_they_can() -> None:
     """
     mdp = gridworld(["S...", ".#..", "...."], gamma=0.8, slip=0.2)
     mdp = MDP(mdp.P, mdp.R, 0.8, rho=np.eye(mdp.S)[0])
-    run = max_ent(mdp, 400, sigma=1e-6)
-    best = float(run.result["upper"]) + mdp.S * 1e-6
-    assert best - float(run.result["objective"]) < 0.01
+    found = max_ent(mdp, 400, sigma=1e-6)
+    best = float(found.result["upper"]) + mdp.S * 1e-6
+    assert best - float(found.result["objective"]) < 0.01
     env, tables = tabular_env(mdp, 100, name="room")
     agent = MEPOL("room", bridge.TABLE, horizon=24, k=0, dim=0, inner=10)
     shape = trainer.Shape(envs=16)
@@ -213,6 +217,21 @@ def test_visits_spread_nearly_as_much_as_they_can() -> None:
     assert (np.asarray(progress.updates) == 40).all() and (np.asarray(progress.metrics["kl"]) <= 40 * 0.1).all()
     with pytest.raises(ValueError, match="steps is 41: expected a multiple of room's horizon 24"):
         epochs.advance(env, agent, shape, 41, tables, learners, hyper, 0)
+
+
+def test_runs_of_whole_paths_resume_and_have_no_critic(tmp_path: Path) -> None:
+    e = Experiment(
+        "mepol-counts", "FrozenLake", steps=64, evaluations=2, envs=4, depth=0, fields={"horizon": 8, "inner": 2}
+    )
+    c = run(e, tmp_path / "whole").columns
+    run(e, tmp_path / "halves", stop_after=1)
+    run(e, tmp_path / "halves")
+    for name in ("config.json", "metrics.csv", "state.npz"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "halves" / name).read_bytes(), name
+    assert np.isfinite([c[k] for k in ("return", "suboptimality", "entropy", "particle_entropy", "kl", "inner")]).all()
+    assert np.isnan([c[k] for k in ("soft_gap", "bias", "residual")]).all() and (c["updates"] == 1).all()
+    with pytest.raises(ValueError, match="times mepol-counts's horizon 8 = 64, such as 128"):
+        replace(e, steps=72)
 
 
 def test_bad_fields_are_refused() -> None:
