@@ -26,7 +26,17 @@ AGENT = MoCoDQN(
 )
 
 
-TARGETS = jax.jit(AGENT.targets)
+TARGETS, FUNCTIONS = jax.jit(AGENT.targets), jax.jit(AGENT.functions)
+INIT = jax.jit(AGENT.init, static_argnums=1)
+
+
+@jax.jit
+def parts(state: MoCoState, hyper: dict[str, Any], batch: Batch, key: jax.Array) -> tuple[Any, ...]:
+    """What goes into the targets: weights, which outcomes go on, basis and values at the outcomes, moments."""
+    seen = AGENT.outcomes(state.model, batch, key)
+    phi = AGENT.functions(state, hyper, seen.x) * seen.alive[..., None]
+    V = AGENT.state_value(state.target, hyper, seen.x) * seen.alive
+    return jnp.exp(seen.log_weight), seen.alive, phi, V, AGENT.moments(state.psi, batch)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +53,7 @@ def made(mdp: MDP, **numbers: float) -> tuple[MoCoState, dict[str, Any], Batch]:
     rng = np.random.default_rng(0)
     base = AGENT.defaults() | bridge.EXACT | {"gamma": mdp.gamma, "tau": TAU, "beta": 0.0, "model_lr": 0.0}
     hyper = {k: jnp.asarray(v, float) for k, v in (base | numbers).items()}
-    state = AGENT.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper)
+    state = INIT(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper)
     basis = rng.normal(size=(2, mdp.A, mdp.S))
     raw = 0.2 * rng.normal(size=(mdp.A, 2 * mdp.S + 1, mdp.S))
     raw[:, -1] = -1.0  # spreads of about one, and an end as likely as log-odds of -1 say
@@ -53,7 +63,7 @@ def made(mdp: MDP, **numbers: float) -> tuple[MoCoState, dict[str, Any], Batch]:
         target=[(jnp.asarray(basis[0]), None)],
         model=[(jnp.asarray(raw.reshape(-1, mdp.S)), None)],
     )
-    phi = np.asarray(AGENT.functions(state, hyper, jnp.eye(mdp.S)))
+    phi = np.asarray(FUNCTIONS(state, hyper, jnp.eye(mdp.S)))
     moments = np.einsum("sat,td->dsa", mdp.to_dense().P, phi)  # what ends is worth nothing
     return state._replace(psi=[(jnp.asarray(moments.swapaxes(1, 2)), None)]), hyper, bridge.exact_batch(mdp)
 
@@ -74,11 +84,8 @@ def test_targets_are_those_of_tabular_projections(mdp: MDP, beta: float) -> None
         batch, key = pairs(mdp), jax.random.PRNGKey(1)
         found = np.asarray(TARGETS(state, hyper, batch, key))
         dyna = np.asarray(TARGETS(state, hyper | {"beta": jnp.asarray(1e8)}, batch, key))
-        seen = AGENT.outcomes(state.model, batch, key)
-        phi = np.asarray(AGENT.functions(state, hyper, seen.x) * seen.alive[..., None])
-        V = np.asarray(AGENT.state_value(state.target, hyper, seen.x) * seen.alive)
-        p, psi = np.exp(np.asarray(seen.log_weight)), np.asarray(AGENT.moments(state.psi, batch))
-    assert np.abs(p.sum(axis=1) - 1.0).max() < NEAR and (np.asarray(seen.alive)[:, -1] == 0).all()
+        p, alive, phi, V, psi = map(np.asarray, parts(state, hyper, batch, key))
+    assert np.abs(p.sum(axis=1) - 1.0).max() < NEAR and (alive[:, -1] == 0).all()
     for i in range(mdp.S * mdp.A):
         q = project_moments(p[i : i + 1], phi[i].T, psi[i : i + 1], beta=beta).q[0]
         assert abs(found[i] - (mdp.rewards.ravel()[i] + mdp.gamma * q @ V[i])) < NEAR, i
@@ -104,7 +111,7 @@ def test_exact_moments_make_any_model_exact(mdp: MDP) -> None:
         blind = np.einsum(
             "sat,td->dsa",
             mdp.to_dense().P / (1 - mdp.end)[..., None],
-            np.asarray(AGENT.functions(state, hyper, jnp.eye(mdp.S))),
+            np.asarray(FUNCTIONS(state, hyper, jnp.eye(mdp.S))),
         )
         for wrong, numbers in (
             (state, hyper | {"beta": jnp.asarray(1.0)}),
