@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TITLE = "Munchausen weights and Tsallis indices"
 QUICK: dict[str, Any] = {"quick": True}
-SECONDS = {"quick": 15.0, "paper": 300.0}
+SECONDS = {"quick": 15.0, "paper": 120.0}
 SHOWN = {"return": r"return $\rho V^\pi$", "policy_entropy": "entropy of the policy"}
 
 
