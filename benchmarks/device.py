@@ -6,10 +6,11 @@
     python -m benchmarks.device batch --members 10000 --states 200 --actions 10 --block 2500
 
 Each contestant runs in a process of its own, with the same draws: it builds its model, solves once (with whatever it
-compiles), and is then timed. The device's time ends when values, policies and certificates are NumPy arrays on the host; that
-of copying the model to the device is told apart. ``cpu`` is the project's own solver with ``--threads`` threads; to hold it to
-two cores, run it under ``taskset -c 0,1``. Where a contestant is given fewer members than the device, the table says how many,
-and seconds are by member too.
+compiles), and is then timed. mdpax and jaxdp are installed at their pins, for the CPU, as in ``python -m benchmarks``; with
+``--here`` they are those of this interpreter, on whatever device JAX has. The device's time ends when values, policies and
+certificates are NumPy arrays on the host; that of copying the model to the device is told apart. ``cpu`` is the project's own
+solver with ``--threads`` threads; to hold it to two cores, run it under ``taskset -c 0,1``. Where a contestant is given fewer
+members than the device, the table says how many, and seconds are by member too.
 """
 
 from __future__ import annotations
@@ -22,15 +23,17 @@ import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import workloads
+from benchmarks import environments, workloads
 from benchmarks.data import Task
 
 WHO = ("device", "cpu", "mdpax", "jaxdp")
 SEED = 0
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def task_of(a: argparse.Namespace, members: int) -> Task:
@@ -131,6 +134,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--threads", type=int, default=2, help="of the CPU's solvers")
     p.add_argument("--who", nargs="+", choices=WHO, default=list(WHO))
+    p.add_argument(
+        "--here", action="store_true", help="mdpax and jaxdp as installed here (for a GPU), not at their pins"
+    )
+    p.add_argument("--cache", type=Path, default=Path(".benchmarks"), help="folder of their environments (%(default)s)")
     p.add_argument("--json", action="store_true", help="the raw numbers of each contestant, a line each")
     p.add_argument("--child", choices=WHO, help=argparse.SUPPRESS)
     return p
@@ -165,8 +172,14 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     found: dict[str, dict[str, Any]] = {}
     for who in a.who:
+        try:
+            own = a.here or who in ("device", "cpu")
+            python = sys.executable if own else str(environments.make(who, a.cache.resolve()))
+        except environments.Unavailable as error:
+            found[who] = {"failed": str(error)}
+            continue
         done = subprocess.run(
-            [sys.executable, "-m", "benchmarks.device", *given, "--child", who], capture_output=True, text=True
+            [python, "-m", "benchmarks.device", *given, "--child", who], capture_output=True, text=True, cwd=ROOT
         )
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         failure = (done.stderr.strip().splitlines() or ["no output"])[-1]

@@ -10,28 +10,47 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-OK, USAGE = 0, 3
+OK, USAGE, INTERRUPTED = 0, 3, 130
+EXTRA = ("jax", "jaxlib", "optax", "equinox", "gymnax")
 INTEGERS = ("seeds", "seed", "steps", "evaluations", "width", "depth", "envs", "buffer", "batch", "updates", "warmup")
 
 
+class Parser(argparse.ArgumentParser):
+    """Usage errors exit with 3."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"deep: {message}\n")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command; 0, or 3 where what was asked for makes no sense (said in a line, before any work)."""
+    """Runs a command; 0, or 3 where what was asked for makes no sense (said in a line, before any work), 130 if interrupted."""
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
-    except (ValueError, TypeError) as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
+        print(f"deep: {error.name} is not installed: pip install 'tabular-proofs[deep]'", file=sys.stderr)
+        return USAGE
+    except (ValueError, TypeError, OSError) as error:
         print(f"deep: {error}", file=sys.stderr)
         return USAGE
+    except KeyboardInterrupt:
+        kept = getattr(options, "out", None) if options.run is _train else None
+        print(f"deep: interrupted{f'; the same command goes on from {kept}' if kept else ''}", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m deep", description=str(__doc__).partition("\n")[0])
+    parser = Parser(prog="python -m deep", description=str(__doc__).partition("\n")[0])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     train = commands.add_parser("train", help="train an agent, with the exact solver beside it where there is a model")
     train.set_defaults(run=_train)
@@ -44,6 +63,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--set", action="append", default=[], metavar="NAME=NUMBER", help="a number of the agent")
     train.add_argument(
         "--grid", action="append", default=[], metavar="NAME=N1,N2,...", help="a number with several values"
+    )
+    train.add_argument(
+        "--field",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="of the agent, compiled in: q, heads, loss, ...",
     )
     train.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the environment")
     train.add_argument(
@@ -70,15 +96,17 @@ def _train(options: argparse.Namespace) -> int:
     from deep.experiments.run import run, show
 
     given: dict[str, Any] = {name: getattr(options, name) for name in INTEGERS if getattr(options, name) is not None}
-    given["numbers"] = {k: _number(k, v) for k, v in map(_pair, options.set)}
-    given["grid"] = {k: tuple(_number(k, x) for x in v.split(",")) for k, v in map(_pair, options.grid)}
-    given["options"] = {k: _value(v) for k, v in map(_pair, options.option)}
+    given["numbers"] = {k: _number(k, v) for k, v in _pairs("--set", options.set)}
+    given["grid"] = {k: tuple(_number(k, x) for x in v.split(",")) for k, v in _pairs("--grid", options.grid)}
+    given["fields"] = {k: _value(v) for k, v in _pairs("--field", options.field)}
+    given["options"] = {k: _value(v) for k, v in _pairs("--option", options.option)}
     assert set(given) <= {f.name for f in fields(Experiment)}
     experiment = Experiment(options.agent, options.env, oracle=not options.no_oracle, **given)
     result = run(experiment, options.out, tell=None if options.quiet else show)
     last = result.columns["step"] == result.columns["step"][-1]
     means = {k: float(v[last].mean()) for k, v in result.columns.items() if k != "seed"}
-    print(json.dumps(means | {"learners": int(last.sum())}))
+    plain = {k: v if math.isfinite(v) else None for k, v in means.items()}
+    print(json.dumps(plain | {"learners": int(last.sum())}))
     return OK
 
 
@@ -112,11 +140,17 @@ def _table(options: argparse.Namespace) -> int:
     return OK
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign or not name or not value:
-        raise ValueError(f"{text!r}: expected NAME=VALUE")
-    return name, value
+def _pairs(option: str, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """NAME=VALUE of each text. ValueError for others, and for a name that comes twice."""
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name or not value:
+            raise ValueError(f"{option} {text!r}: expected NAME=VALUE")
+        if name in pairs:
+            raise ValueError(f"{option} has {name} twice: {pairs[name]} and {value}")
+        pairs[name] = value
+    return list(pairs.items())
 
 
 def _number(name: str, text: str) -> float:

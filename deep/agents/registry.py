@@ -6,6 +6,7 @@ import difflib
 from dataclasses import fields, replace
 from typing import Any
 
+from deep.agents.mepol import MEPOL
 from deep.agents.moco import MoCoDQN
 from deep.agents.q_learning import QLearner
 from deep.agents.sac import SAC
@@ -27,7 +28,10 @@ AGENTS: dict[str, Any] = {
     ),
     "entropy-dqn": VisitLearner("entropy-dqn", Target("soft"), options={"tau": 0.1, "epsilon_end": 0.0}),
     "apt-dqn": VisitLearner("apt-dqn", Target("soft"), novelty="neighbours", options={"tau": 0.01}),
+    "mepol": MEPOL(),
+    "mepol-counts": MEPOL("mepol-counts", k=0, dim=0, options={"resolution": 1.0}),
     "moco-dqn": MoCoDQN(),
+    "moco-dqn-gaussian": MoCoDQN("moco-dqn-gaussian", model="gaussian"),
     "sac-discrete": SACDiscrete(),
     "sac": SAC(),
     "sac-v1": SAC("sac-v1", 1),

@@ -48,6 +48,9 @@ def make(name: str, **options: Any) -> Made:
             raise TypeError(f"{name} takes no options, got {sorted(options)}")
         other = GymnaxEnv(name)
         return Made(other, other.params, None, None)
+    known = models.options(name)
+    if stray := sorted(set(options) - set(known)):
+        raise TypeError(f"{name} has no option {stray[0]!r}: it has {', '.join(known)}")
     mdp, features, horizon = models.named(name, **options)
     env, tables = tabular_env(mdp, horizon, features=features, name=name)
     return Made(env, tables, mdp, np.eye(mdp.S) if features is None else features)

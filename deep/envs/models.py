@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -57,7 +59,9 @@ def four_rooms_model(gamma: float = 0.95, slip: float = 0.1) -> MDP:
 
 
 def frozen_lake_model(gamma: float = 0.95, size: str = "4x4") -> MDP:
-    """Gymnasium's FrozenLake, slippery; holes and the goal end."""
+    """Gymnasium's FrozenLake, slippery; holes and the goal end. ValueError for a size that it does not have."""
+    if size not in ("4x4", "8x8"):
+        raise ValueError(f"size is {size!r}: expected '4x4' or '8x8'")
     return MDP.from_gymnasium("FrozenLake-v1", gamma=gamma, map_name=size)
 
 
@@ -97,16 +101,19 @@ def pendulum_model(angles: int = 21, speeds: int = 21, torques: int = 5, gamma: 
     return mdp, np.stack([np.cos(grid_th), np.sin(grid_th), grid_om / SPEED], axis=1)
 
 
+BUILDERS: dict[str, Callable[..., Any]] = {
+    "FourRooms": four_rooms_model, "DeepSea": deep_sea_model, "FrozenLake": frozen_lake_model, "Pendulum-grid": pendulum_model,
+}  # fmt: skip
+
+
+def options(name: str) -> list[str]:
+    """The options of a model by name."""
+    return list(inspect.signature(BUILDERS[name]).parameters)
+
+
 def named(name: str, **options: Any) -> tuple[MDP, np.ndarray | None, int]:
     """A model by name, its features (None: one-hot) and the steps of an episode."""
-    if name == "FourRooms":
-        return four_rooms_model(**options), None, 100
-    if name == "DeepSea":
-        mdp = deep_sea_model(**options)
-        return mdp, None, mdp.S
-    if name == "FrozenLake":
-        return frozen_lake_model(**options), None, 100
+    made = BUILDERS[name](**options)
     if name == "Pendulum-grid":
-        mdp, features = pendulum_model(**options)
-        return mdp, features, 200
-    raise KeyError(name)
+        return *made, 200
+    return made, None, made.S if name == "DeepSea" else 100

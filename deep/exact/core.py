@@ -99,10 +99,12 @@ def _judged(
     best = jnp.minimum(s.best, change)
     noise = (f.longest + 4) * EPS * jnp.maximum(f.reward, jnp.abs(TV).max())
     floor = (stale >= patience) & (change <= 8 * noise)
+    # gamma = 1 where a row does not end: there is no bracket. A change that is small ends the loop, and a certificate decides.
+    gap = jnp.where(d.gamma * f.mass_max < 1.0, gap, jnp.maximum(-low, high))
+    needed = jnp.where(gap > 0, 0.4 * f.tol * scale / jnp.where(gap > 0, gap, 1.0), 0.0)
     status = jnp.where(gap <= 0.5 * f.tol * scale, CONVERGED, jnp.where(floor, ROUNDING_FLOOR, RUNNING))
     finite = jnp.isfinite(low) & jnp.isfinite(high) & jnp.isfinite(scale)
     status = jnp.where(finite, status, NONFINITE)
-    needed = jnp.where(gap > 0, 0.4 * f.tol * scale / jnp.where(gap > 0, gap, 1.0), 0.0)
     return status, change, shift, needed, best, stale
 
 

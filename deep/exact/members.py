@@ -90,6 +90,12 @@ def setting(f: Facts, tol: float, max_iter: int, sweeps: int) -> Setting:
     )
 
 
+def one_setting(f: Facts, tol: float, max_iter: int, sweeps: int) -> Setting:
+    """``setting`` of one model: scalars."""
+    s = setting(f, tol, max_iter, sweeps)
+    return s._replace(**{k: np.asarray(getattr(s, k))[0] for k in ("mass_min", "mass_max", "reward", "longest")})
+
+
 def has_bounds(f: Facts, reg: Any) -> bool:
     """Whether the rounding of device backups is bounded a priori: sizes within range, no regulariser or Shannon's."""
     weights = np.atleast_1d(reg.tau) if isinstance(reg, Shannon) else np.zeros(1)

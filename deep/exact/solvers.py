@@ -43,11 +43,19 @@ class Placed(NamedTuple):
 def placed(mdp: MDP, on: Mesh | None = None) -> Placed:
     """Copies the arrays of a discounted model to the device, or spreads its states over a mesh.
 
-    ModelError at ``gamma = 1``: total reward needs an analysis of end components, ``tabular.solve``.
+    ModelError at ``gamma = 1``: what is iterated on then is not this model.
     """
     border.expect(mdp, "placed", "MDP")
     if mdp.gamma_exact == 1:
-        raise ModelError("gamma = 1: total reward needs an analysis of end components, which tabular.solve makes")
+        raise ModelError(
+            "gamma = 1: arrays that stay on the device are of discounted models. Total reward is solved by "
+            "deep.exact.solve(mdp), which analyses end components first; values and visits of given policies by tabular"
+        )
+    return put(mdp, on)
+
+
+def put(mdp: MDP, on: Mesh | None) -> Placed:
+    """``placed`` without questions. Call it in float64."""
     d = arrays_of(mdp)
     if on is not None:
         d = filled(d, on.size)
@@ -68,7 +76,7 @@ def solve(
     on: Mesh | None = None,
     throw: bool = True,
 ) -> Solution:
-    """Solve a discounted model on the device, to a certified accuracy.
+    """Solve a model on the device, to a certified accuracy: discounted, or of total reward (``deep.exact.total``).
 
     Parameters
     ----------
@@ -83,18 +91,22 @@ def solve(
     residual (``deep.exact.rounding``), one constant for all states; else ``tabular.certificates.certify`` of
     the returned ``V`` on the host.
 
-    Raises ModelError (``gamma = 1``, bad data), NotConverged (with ``.solution``), TypeError, ValueError.
+    Raises ModelError (bad data; policy iteration at ``gamma = 1``), ImproperModel (``gamma = 1``), NotConverged (with
+    ``.solution``), TypeError, ValueError.
     """
     if not isinstance(mdp, Placed):
         border.expect(mdp, "solve", "MDP")
     check_options(tol, throw, None, max_iter=max_iter, sweeps=sweeps)
+    if not isinstance(mdp, Placed) and mdp.gamma_exact == 1:
+        from deep.exact.total import solve_total_reward
+
+        return solve_total_reward(mdp, regularizer, method, V0, tol, max_iter, sweeps, on, throw)
     model = mdp if isinstance(mdp, Placed) else placed(mdp, on)
     method, why = chosen(method, model.mdp)
     reg = checked(regularizer, model.mdp.mask)
     check_weights(reg)
     V = start(model, V0)
-    f = members.setting(model.facts, tol, max_iter, sweeps)
-    f = f._replace(**{k: np.asarray(getattr(f, k))[0] for k in ("mass_min", "mass_max", "reward", "longest")})
+    f = members.one_setting(model.facts, tol, max_iter, sweeps)
     spare = place((spread_regularizer(reg, model.arrays.S), f), model.on, None)
     answer = core.solve_one(method, model.arrays, *spare, V)
     answer = fetched(answer)

@@ -15,7 +15,7 @@ from deep.agents.base import Net
 from deep.train.trainer import EXPLORATION, Shape
 
 RATES = ("lr", "actor_lr", "tau_lr", "model_lr")
-POSITIVE = ("tau", "ridge", "sigma", "epsilon_steps")
+POSITIVE = ("tau", "ridge", "sigma", "epsilon_steps", "delta")
 UNIT = ("alpha", "gamma", "polyak", "epsilon", "epsilon_end", "share")
 
 
@@ -26,7 +26,8 @@ class Experiment:
     Attributes
     ----------
     agent, env : names.  seeds : learners of each setting; their keys are ``seed``, ``seed + 1``, ...
-    steps : of the environments, by learner; a multiple of ``envs`` times ``evaluations``.
+    steps : of the environments, by learner; a multiple of ``envs`` times ``evaluations``, of agents that learn from
+        whole paths times their ``horizon``.
     evaluations : how often progress is noted, the oracle is asked and the state saved.
     numbers : what differs from the agent's defaults.  grid : name -> values; all combinations are run.
     options : of the environment (N of DeepSea, ...).  width, depth : of the networks.
@@ -63,13 +64,14 @@ class Experiment:
             if value < least:
                 raise ValueError(f"{name} is {value}: at least {least}")
         self.shape()
-        unit = self.envs * self.evaluations
+        agent = self.make()
+        horizon = getattr(agent, "horizon", 1)
+        unit = self.envs * self.evaluations * horizon
         if self.steps % unit:
             near = -(-self.steps // unit) * unit
-            raise ValueError(
-                f"steps is {self.steps}: expected a multiple of envs times evaluations = {unit}, such as {near}"
-            )
-        known = self.make().defaults() | EXPLORATION
+            whole = "envs times evaluations" + (f" times {self.agent}'s horizon {horizon}" if horizon > 1 else "")
+            raise ValueError(f"steps is {self.steps}: expected a multiple of {whole} = {unit}, such as {near}")
+        known = agent.defaults() | EXPLORATION
         for name, values in [*((k, (v,)) for k, v in self.numbers.items()), *self.grid.items()]:
             _check_name(name, known, self.agent)
             if not values:
@@ -99,7 +101,10 @@ class Experiment:
     @classmethod
     def from_json(cls, text: str) -> Experiment:
         """ValueError for text that is no experiment, naming what does not belong to one."""
-        data = json.loads(text)
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"no experiment: {error}") from None
         if not isinstance(data, dict) or (stray := sorted(set(data) - {f.name for f in dataclasses.fields(cls)})):
             raise ValueError(
                 f"no experiment: {'unknown ' + stray[0] if isinstance(data, dict) else 'expected an object'}"
@@ -125,7 +130,7 @@ def check_number(name: str, x: Any) -> None:
         raise ValueError(f"{name} is {x}: expected a number from 0 to 1")
     if name in POSITIVE and not x > 0:
         raise ValueError(f"{name} is {x}: expected a positive number")
-    if name in (*RATES, "prior", "beta") and x < 0:
+    if name in (*RATES, "prior", "beta", "resolution") and x < 0:
         raise ValueError(f"{name} is {x}: expected a number from 0")
     if name == "floor" and x > 0:
         raise ValueError(f"floor is {x}: expected a number that is not positive")

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +25,7 @@ import numpy as np
 from deep import envs
 from deep.experiments.config import Experiment
 from deep.oracle import Oracle
-from deep.train import checkpoint, trainer
+from deep.train import checkpoint, epochs, trainer
 
 TRAINING = ("step", "seed", "episodes", "train_return", "train_length", "updates")
 
@@ -59,6 +60,7 @@ def run(
     e, agent, shape = experiment, experiment.make(), experiment.shape()
     made = envs.make(e.env, **e.options)
     _fits(agent, made.env)
+    oracle = Oracle(made.mdp) if e.oracle and made.mdp is not None else None
     settings = e.settings()
     if made.mdp is not None:  # the model's discount, unless one was asked for
         asked = "gamma" in e.numbers or "gamma" in e.grid
@@ -66,18 +68,18 @@ def run(
     every = [(s, seed) for s in settings for seed in range(e.seed, e.seed + e.seeds)]
     hyper = {k: jnp.asarray([s[k] for s, _ in every], float) for k in settings[0]}
     keys = jnp.stack([jax.random.PRNGKey(seed) for _, seed in every])
-    learners = trainer.start(made.env, agent, shape, made.params, keys, hyper)
+    train: Any = epochs if hasattr(agent, "horizon") else trainer
+    learners = train.start(made.env, agent, shape, made.params, keys, hyper)
     done = 0
     rows: list[dict[str, Any]] = []
     if folder is not None:
         learners, done, rows = _resumed(Path(folder), e, learners)
         if done and tell:
             tell(f"going on after evaluation {done} of {e.evaluations}")
-    oracle = Oracle(made.mdp) if e.oracle and made.mdp is not None else None
     chunk = e.steps // (e.envs * e.evaluations)
     names: list[str] = []
     while done < e.evaluations and (stop_after is None or done < stop_after):
-        learners, progress = trainer.advance(
+        learners, progress = train.advance(
             made.env, agent, shape, chunk, made.params, learners, hyper, jnp.asarray(done * chunk)
         )
         done += 1
@@ -125,12 +127,14 @@ def _rows(e: Experiment, every: list[Any], p: trainer.Progress, step: int) -> li
 
 def _line(e: Experiment, rows: list[dict[str, Any]], done: int, seconds: float) -> str:
     shown = ["train_return", *(m for m in ("suboptimality", "soft_gap", "residual", "entropy") if m in rows[0])]
+    gone = sum(bool(np.isnan(row.get("return", 0.0))) for row in rows)
     means = ", ".join(
         f"{name} {np.nanmean([r[name] for r in rows] or [np.nan]):.4g}"
         for name in shown
         if not all(np.isnan(r[name]) for r in rows)
     )
-    return f"{e.agent} on {e.env}: {done}/{e.evaluations}, step {rows[0]['step']}, {seconds:.1f} s: {means}"
+    lost = f"; {gone} of {len(rows)} learners diverged" if gone else ""
+    return f"{e.agent} on {e.env}: {done}/{e.evaluations}, step {rows[0]['step']}, {seconds:.1f} s: {means}{lost}"
 
 
 def _csv(names: list[str], rows: list[dict[str, Any]]) -> str:
@@ -150,21 +154,49 @@ def _write(path: Path, text: str) -> None:
 def read_metrics(path: str | Path) -> list[dict[str, Any]]:
     """The rows of a ``metrics.csv``, numbers as they were written."""
     with open(path, newline="", encoding="utf-8") as file:
-        return [
-            {k: int(v) if v.lstrip("-").isdigit() else float(v) for k, v in row.items()} for row in csv.DictReader(file)
-        ]
+        table = list(csv.reader(file))
+    rows = []
+    for i, row in enumerate(table[1:], 2):
+        try:
+            numbers = [int(v) if v.lstrip("-").isdigit() else float(v) for v in row]
+            rows.append(dict(zip(table[0], numbers, strict=True)))
+        except ValueError:
+            raise ValueError(f"{path}, line {i}: expected {len(table[0])} numbers") from None
+    return rows
 
 
 def _resumed(folder: Path, e: Experiment, fresh: Any) -> tuple[Any, int, list[dict[str, Any]]]:
     """State, evaluations done and rows of the folder; a fresh start where there are none."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = folder / "config.json"
-    if config.exists() and Experiment.from_json(config.read_text(encoding="utf-8")) != e:
-        raise ValueError(f"{folder} holds another experiment: its config.json differs from what is asked for")
+    config, state, metrics = folder / "config.json", folder / "state.npz", folder / "metrics.csv"
+    if config.exists():
+        _same(config, e)
+    elif state.exists():
+        raise ValueError(f"{folder} has a state.npz and no config.json: whose state it is cannot be told")
     _write(config, e.to_json())
-    if not (folder / "state.npz").exists():
+    if not state.exists():
         return fresh, 0, []
-    learners, facts = checkpoint.load(folder / "state.npz", fresh)
-    limit = int(facts["done"]) * e.steps // e.evaluations
-    rows = [row for row in read_metrics(folder / "metrics.csv") if row["step"] <= limit]
-    return learners, int(facts["done"]), rows
+    learners, facts = checkpoint.load(state, fresh)
+    done = facts.get("done")
+    if not isinstance(done, int) or not 0 < done <= e.evaluations:
+        raise ValueError(f"{state} says that {done} of {e.evaluations} evaluations are done")
+    if not metrics.exists():
+        raise ValueError(f"{folder} has a state.npz and no metrics.csv: the rows of {done} evaluations are lost")
+    limit = done * e.steps // e.evaluations
+    rows = [row for row in read_metrics(metrics) if row["step"] <= limit]
+    learned = len(e.settings()) * e.seeds * done
+    if len(rows) != learned:
+        raise ValueError(f"{metrics} has {len(rows)} rows until step {limit}: expected {learned}")
+    return learners, done, rows
+
+
+def _same(config: Path, e: Experiment) -> None:
+    """ValueError naming what differs where the file holds another experiment, or none."""
+    try:
+        held = Experiment.from_json(config.read_text(encoding="utf-8"))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{config} holds {error}") from None
+    if held != e:
+        differs = [f.name for f in fields(e) if getattr(held, f.name) != getattr(e, f.name)]
+        said = ", ".join(f"{name} {getattr(held, name)!r}, not {getattr(e, name)!r}" for name in differs)
+        raise ValueError(f"{config.parent} holds another experiment: {said}")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from deep import envs
 from deep.experiments.config import Experiment
 from deep.experiments.run import run
 
@@ -81,9 +82,8 @@ def deep_sea_scaling(
                 solved = (c["seed"] == seed) & (c["suboptimality"] < 1e-6)
                 first = c["step"][solved].min() / N if solved.any() else np.inf
                 last = c["suboptimality"][c["seed"] == seed][-1]
-                rows.append(
-                    {"N": N, "agent": agent, "seed": seed, "episodes": float(first), "suboptimality": float(last)}
-                )
+                found = {"episodes": float(first), "suboptimality": float(last), "budget": episodes}
+                rows.append({"N": N, "agent": agent, "seed": seed} | found)
     return rows
 
 
@@ -140,19 +140,53 @@ def critic_bias_boxes(
     return rows
 
 
+def visit_entropy(
+    agents: Sequence[str] = ("entropy-dqn", "apt-dqn", "mepol-counts"),
+    env: str = "FourRooms",
+    seeds: int = 4,
+    steps: int = 64_000,
+    evaluations: int = 8,
+    rounds: int = 300,
+) -> list[Row]:
+    """Entropy of the normalised discounted visits of each learner's policy beside its optimum, during training.
+
+    ``optimum`` and ``reached`` bound the largest entropy from above and below: ``max_ent`` after so many rounds, whose gap
+    is rigorous up to rounding, with what smoothing may hide. Learners of action values are judged by their policy as it is, not
+    by the mixture of all so far.
+    """
+    from tabular.exploration.max_ent import max_ent
+
+    made = envs.make(env)
+    assert made.mdp is not None
+    sigma = 1e-7
+    best = max_ent(made.mdp, rounds, sigma=sigma).result
+    most = min(float(best["upper"]) + made.mdp.S * sigma, float(np.log(made.mdp.S)))
+    bounds = {"optimum": most, "reached": float(best["objective"])}
+    rows: list[Row] = []
+    for agent in agents:
+        numbers = {"lr": 0.03, "delta": 0.1} if agent.startswith("mepol") else {"lr": 3e-3}
+        e = Experiment(
+            agent, env, seeds=seeds, steps=steps, evaluations=evaluations, depth=0, envs=16, warmup=480, numbers=numbers
+        )
+        rows += [{"agent": agent, "env": env} | row | bounds for row in _rows(run(e).columns)]
+    return rows
+
+
 STUDIES: dict[str, Callable[..., list[Row]]] = {
     "deep-against-tabular": deep_against_tabular,
     "alpha-by-index": alpha_by_index,
     "deep-sea-scaling": deep_sea_scaling,
     "critic-bias": critic_bias,
     "critic-bias-boxes": critic_bias_boxes,
+    "visit-entropy": visit_entropy,
 }
 QUICK: dict[str, dict[str, Any]] = {
     "deep-against-tabular": {"agents": ("mdqn",), "seeds": 3, "steps": 8000, "evaluations": 2},
-    "alpha-by-index": {"alphas": (0.0, 0.9), "indices": (2.0,), "seeds": 1, "steps": 1600},
+    "alpha-by-index": {"alphas": (0.0, 0.9), "indices": (2.0,), "seeds": 2, "steps": 3200},
     "deep-sea-scaling": {"sizes": (4,), "agents": ("dqn",), "seeds": 2, "episodes": 200, "evaluations": 4},
     "critic-bias-boxes": {"versions": ("sac",), "seeds": 1, "steps": 500, "grid": (11, 11, 3)},
-    "critic-bias": {"agents": ("sac-discrete",), "seeds": 1, "steps": 1600, "evaluations": 2},
+    "critic-bias": {"agents": ("sac-discrete",), "seeds": 2, "steps": 1600, "evaluations": 2},
+    "visit-entropy": {"agents": ("mepol-counts",), "seeds": 1, "steps": 3200, "evaluations": 2, "rounds": 30},
 }
 
 

@@ -16,6 +16,8 @@ For a learner's policy :math:`\pi`, action values ``Q`` and temperature :math:`\
     exact expectations.
 ``entropy``, ``policy_entropy``
     Of the normalised discounted visits of states, and mean entropy of the policy under them; nats.
+
+Agents without action values have NaN for all that these are compared with, and learners that have diverged for everything.
 """
 
 from __future__ import annotations
@@ -64,13 +66,16 @@ class Oracle:
         """The measures of the module for one learner: policy and action values (S, A), its temperature as it is."""
         mdp, rho = self.mdp, self.mdp.rho
         pi, Q = np.asarray(pi, dtype=np.float64), np.asarray(Q, dtype=np.float64)
+        critic = getattr(agent, "critic", True)
+        if not (np.isfinite(pi).all() and (np.isfinite(Q).all() or not critic)):
+            return dict.fromkeys(MEASURES, np.nan)
         pi = pi / pi.sum(axis=1, keepdims=True)  # of the learner's precision
         V, best = evaluate_policy(mdp, pi), self.optimal(Hard())
         visits = occupancy(mdp, pi)
         visits = visits / visits.sum()
         d = visits.sum(axis=1)
         out = {"return": rho @ V, "suboptimality": rho @ (best - V), "worst": (best - V).max()}
-        regularizer, soft_Q = _objective(agent, numbers, pi, Q, tau)
+        regularizer, soft_Q = _objective(agent, numbers, pi, Q, tau) if critic else (None, Q)
         if regularizer is None:
             out |= {"soft_return": np.nan, "soft_gap": np.nan, "bias": np.nan}
         else:
@@ -78,7 +83,7 @@ class Oracle:
             out |= {"soft_return": rho @ U, "soft_gap": rho @ (self.optimal(regularizer) - U)}
             seen = visits > 0
             out["bias"] = (visits * (soft_Q - q_values(mdp, U)))[seen].sum()
-        residual = np.abs(self._backup(agent, numbers, pi, Q, tau) - Q)
+        residual = np.abs(self._backup(agent, numbers, pi, Q, tau) - Q) if critic else np.full(Q.shape, np.nan)
         out |= {"residual": (visits * residual).sum(), "worst_residual": residual.max()}
         out["entropy"] = -(d * np.log(np.where(d > 0, d, 1.0))).sum()
         out["policy_entropy"] = -(visits * np.log(np.where(visits > 0, pi, 1.0))).sum()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,13 @@ def save(path: str | Path, tree: Any, **facts: Any) -> None:
 def load(path: str | Path, like: Any) -> tuple[Any, dict[str, Any]]:
     """The tree and the facts of a file. ``like``: a tree of arrays, or of their shapes, that it must be like.
 
-    ValueError naming a leaf that is missing, left over, or of another shape or type.
+    ValueError for a file that is no checkpoint, and naming a leaf that is missing, left over, or of another shape or type.
     """
-    with np.load(path, allow_pickle=False) as data:
-        found = {name: data[name] for name in data.files}
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+            found = {name: data[name] for name in data.files}
+    except (ValueError, EOFError, KeyError, AttributeError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no checkpoint, or a broken one: {error}") from None
     facts = {name.removeprefix("fact."): x.item() for name, x in found.items() if name.startswith("fact.")}
     if facts.pop("version", None) != VERSION:
         raise ValueError(f"{path} is no checkpoint of version {VERSION}")

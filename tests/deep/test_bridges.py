@@ -26,6 +26,8 @@ from tabular.planning.mdvi import mdvi
 from tabular.planning.sac import soft_policy_iteration, soft_q_backup
 from tabular.planning.tsallis_mvi import tsallis_mvi
 
+pytestmark = pytest.mark.xdist_group("deep bridges")  # one worker compiles what they share
+
 NEAR, APART = 1e-10, 1e-4
 TAU, K = 0.3, 12
 
@@ -204,7 +206,7 @@ def test_the_actor_rests_at_the_softmax_alone(mdp: MDP) -> None:
         state, batch = agent.init(jax.random.PRNGKey(0), Spec(mdp.S, mdp.A), hyper), bridge.exact_batch(mdp)
         Q = jnp.asarray(np.random.default_rng(0).normal(size=(mdp.A, mdp.S)))
         state = state._replace(critics=[(jnp.stack([Q, Q + 1.0]), None)])  # the least is the first
-        slope = jax.grad(lambda actor: agent.actor_loss(state, actor, batch))
+        slope = jax.jit(jax.grad(lambda actor: agent.actor_loss(state, actor, batch)))
         size = lambda logits: float(jnp.abs(slope([(logits, None)])[0][0]).max())  # noqa: E731
         assert size(Q / TAU) < NEAR
         assert size(Q / (2 * TAU)) > APART and size(Q) > APART
@@ -225,7 +227,7 @@ def test_the_temperature_moves_by_the_excess_of_entropy(mdp: MDP) -> None:
         state = state._replace(
             target=[(jnp.stack([r[:, None]] * 2), None)], critics=[(jnp.stack([r[:, None]] * 2), None)]
         )
-        after = agent.update(state, hyper | {"lr": jnp.asarray(0.0)}, batch, jax.random.PRNGKey(0))[0]
+        after = jax.jit(agent.update)(state, hyper | {"lr": jnp.asarray(0.0)}, batch, jax.random.PRNGKey(0))[0]
         moved = float(after.log_tau - state.log_tau)
     wanted = -0.01 * temperature_gradient(r, 0.5 * np.log(3), TAU, loss="log tau")
     assert abs(moved - wanted) < NEAR and abs(wanted) > APART

@@ -24,6 +24,8 @@ from tabular.moment_projection import project_moments
 from tabular.operators import occupancy, q_values
 from tabular.planning.mocovi import mocovi
 
+pytestmark = pytest.mark.xdist_group("deep models")  # one worker compiles what they share
+
 NEAR, APART, NEVER = 1e-10, 1e-4, -1e30
 
 
@@ -78,7 +80,7 @@ def test_moco_dqn_is_mocovi(pair: tuple[MDP, MDP], d: int, beta: float) -> None:
             )[0]
             state = state._replace(psi=once.psi)
             sweep = lambda _, s: agent.update(s, hyper, batch, jax.random.PRNGKey(0))[0]  # noqa: E731
-            return jax.lax.fori_loop(0, 160, sweep, state)
+            return jax.lax.fori_loop(0, 115, sweep, state)
 
         def put(V: np.ndarray, basis: list[np.ndarray]) -> object:
             """The state whose basis has these values: action values that do not depend on the action."""

@@ -21,6 +21,8 @@ from deep.experiments.speed import compare
 from deep.train import checkpoint, replay, trainer
 from figures.deep.deep_against_tabular import compute
 
+pytestmark = pytest.mark.xdist_group("deep runs")  # one worker compiles what they share
+
 SMOKE = Experiment(
     "mdqn", "FrozenLake", seeds=3, steps=24_000, evaluations=6, numbers={"lr": 3e-3}, depth=1, warmup=480
 )  # fmt: skip

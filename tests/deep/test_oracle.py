@@ -18,6 +18,8 @@ from tabular.instances import deep_sea
 from tabular.planning import backward_induction, policy_iteration
 from tabular.planning.tsallis_mvi import tsallis_mvi
 
+pytestmark = pytest.mark.xdist_group("deep models")  # one worker compiles what they share
+
 
 def test_successors_and_ends_come_as_often_as_the_model_says() -> None:
     """A three-way row with an end: 20,000 draws within five standard deviations."""

@@ -13,6 +13,10 @@ from figures.saving import faults
 from figures.style import Style
 
 SMALL: dict[str, dict[str, Any]] = {
+    "deep.alpha_by_index": {"quick": True},
+    "deep.critic_bias": {"quick": True},
+    "deep.deep_against_tabular": {"quick": True},
+    "deep.deep_sea_scaling": {"quick": True},
     "planning.average_reward_scaling": {"times": (1, 8), "multiples": (16, 64), "runs": 20},
     "planning.foundations_errors": {"points": 12},
     "planning.foundations_polytope": {"K": 20},
@@ -35,12 +39,20 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 
 
+def grouped(name: str) -> Any:
+    """Deep learners are compiled where their other tests are."""
+    return pytest.param(name, marks=pytest.mark.xdist_group("deep runs")) if name.startswith("deep.") else name
+
+
+NAMES = [grouped(name) for name in SMALL]
+
+
 @cache
 def table(name: str) -> Any:
     return import_module(f"figures.{name}").compute(**SMALL[name])
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("venue", "column"), [("neurips", "double"), ("icml", "single")])
 def test_nothing_is_cut_off_too_small_or_overlaps(name: str, venue: str, column: str) -> None:
     style = Style.of(venue, column)
@@ -50,7 +62,7 @@ def test_nothing_is_cut_off_too_small_or_overlaps(name: str, venue: str, column:
     assert figure.get_figwidth() == style.width
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_captions_say_what_they_must(name: str) -> None:
     caption = import_module(f"figures.{name}").caption(table(name))
     assert tex(caption).count("$") % 2 == 0 and "\\" not in plain(caption).replace("\\{", "")

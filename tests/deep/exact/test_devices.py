@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import json, os, sys
 process, processes, port, devices = map(int, sys.argv[1:5])
-os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
 os.environ["JAX_PLATFORMS"] = "cpu"
 from deep import exact
 if processes > 1:

@@ -14,6 +14,8 @@ from tabular.instances import random_masks_endings
 from tabular.planning.batch_solve import solve_batch
 from tests.tabular.planning.test_contract import Quadratic
 
+pytestmark = pytest.mark.xdist_group("deep exact")  # one worker compiles what they share
+
 BATCH = random_masks_endings(6, 4, gamma=0.9)(1, 8)
 TAUS = np.geomspace(0.01, 10, 8)
 

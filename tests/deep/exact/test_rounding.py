@@ -19,6 +19,8 @@ from tabular import MDP, Shannon
 from tabular._rounding import EXP_ULP, LOG_ULP, U
 from tabular.reference import BallOps
 
+pytestmark = pytest.mark.xdist_group("deep exact")  # one worker compiles what they share
+
 
 @pytest.fixture
 def digits() -> Iterator[None]:

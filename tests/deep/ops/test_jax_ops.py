@@ -19,6 +19,8 @@ from tabular.instances import random_masks_endings
 from tabular.reference import EnclosureOps, NumpyOps, operators
 from tests.tabular.reference import test_operators, test_value
 
+pytestmark = pytest.mark.xdist_group("deep ops")  # one worker compiles what they share
+
 FAMILY = random_masks_endings(6, 4, gamma=0.9)
 V = np.random.default_rng(0).normal(size=6)
 
