@@ -11,6 +11,7 @@ from proofs_check.claims.exploration import (
     fast_entropy_algorithm,
     fast_entropy_counts,
     fast_entropy_estimates,
+    fast_entropy_forecasts,
     fast_entropy_games,
     fast_entropy_objectives,
     fast_entropy_reward_free,
@@ -21,6 +22,7 @@ from proofs_check.claims.exploration import (
 
 PARTS = (
     fast_entropy_objectives,
+    fast_entropy_forecasts,
     fast_entropy_games,
     fast_entropy_soft,
     fast_entropy_counts,
