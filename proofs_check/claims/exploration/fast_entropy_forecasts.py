@@ -10,7 +10,7 @@ from proofs_check.claim import all_available
 from proofs_check.claims.exploration.fast_entropy_models import PAPER
 from tabular.reference import visitation
 
-HORIZONS = (2, 4, 8, 16, 32)
+HORIZONS = (2, 4, 8, 16)
 CYCLE = 4  # outcomes are repeated with this period
 SYMBOLS = (families.bandits(2), families.bandits(3), families.bandits(5))
 OUTCOMES: dict[str, Any] = {f"d{k}": policies() for k in range(CYCLE)}

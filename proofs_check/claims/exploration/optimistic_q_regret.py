@@ -12,7 +12,7 @@ from proofs_check.claims.exploration._regret import planted_order, regret, river
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 from proofs_check.claims.exploration.optimistic_q_runs import C, P
 
-RANGE = [16, 32, 64, 128]
+RANGE = [8, 16, 32, 64]
 
 
 def _planted(ops: Any, rng: Any, constant: float) -> Order:
@@ -31,7 +31,7 @@ def _planted(ops: Any, rng: Any, constant: float) -> Order:
 )
 def regret_on_planted_arms(ops: Any, m: Any, rng: Any) -> Order:
     r"""With c = 1/50 the expected regret of UCB-H is at most H \sqrt{MAK} / 5 where one arm of A = 4 in each of M = 2 states is
-    better by \sqrt{MA/K} / 4, for K = 16 ... 128, H = 4; and not at most half of that (twin 1).
+    better by \sqrt{MA/K} / 4, for K = 8 ... 64, H = 4; and not at most half of that (twin 1).
 
     Open: a measurement of the constant: the rate :math:`\sqrt K`, which the lower bound says is attained there.
     """
@@ -83,7 +83,7 @@ def small_regret_of_ucb_h(ops: Any, m: Any, rng: Any) -> Inequality:
     return Inequality(ops.array(river_regret(rng), 0), RIVER_STEPS * root / 100, trivial=RIVER_STEPS * RIVER_EPISODES)
 
 
-PLACES, TRIES = 4, 200
+PLACES, TRIES = 4, 100
 
 
 def lock_regrets(rng: Any) -> list[np.ndarray]:
@@ -104,7 +104,7 @@ def lock_regrets(rng: Any) -> list[np.ndarray]:
     instances=(),
 )
 def averaging_costs_regret(ops: Any, m: Any, rng: Any) -> Comparison:
-    r"""On a combination lock of four steps and two actions, with slips of 1/10, c = 1/5 and 200 episodes, UCB-H with \alpha_t
+    r"""On a combination lock of four steps and two actions, with slips of 1/10, c = 1/5 and 100 episodes, UCB-H with \alpha_t
     = 1/t has the larger expected regret.
 
     Open: a measurement; C5 says why.

@@ -2,6 +2,7 @@ r"""UCBVI, part 2: confidence widths, as chances of the statements that optimism
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -154,12 +155,20 @@ def planners_of_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
 COINS, RARE = 2**20, 2.0**-8
 
 
+@cache
+def _heads() -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of heads within eight deviations, the last for all beyond, and the chances of at most as many."""
+    from scipy.special import bdtr
+
+    far = 4 * int(np.sqrt(COINS))
+    heads = np.arange(COINS // 2 - far, COINS // 2 + far + 1)
+    return heads, bdtr(heads[:-1], COINS, 0.5)
+
+
 def coin_strays(rng: Any, factor: float) -> np.ndarray:
     """Whether the share of heads of COINS fair coins leaves the width with ``factor`` under the root; by inversion."""
-    from scipy.stats import binom
-
-    L = np.log(2 / RARE)
-    mean = binom.ppf(rng.uniform("heads"), COINS, 0.5) / COINS
+    L, (heads, below) = np.log(2 / RARE), _heads()
+    mean = heads[np.searchsorted(below, rng.uniform("heads"))] / COINS
     return np.abs(mean - 0.5) > np.sqrt(factor * 0.25 * L / COINS) + 2 * L / (3 * COINS)
 
 
