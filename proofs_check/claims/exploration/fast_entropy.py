@@ -61,8 +61,8 @@ MET = tuple(f"fast_entropy.{label}" for label in _FORMULAS)
 """What meets faults in formulas: all claims but those that play runs, which take long without compiled loops."""
 
 
-def _planted(*fault: str) -> Mutant:
-    return Mutant(*fault, met_by=MET)
+def _planted(name: str, module: str, function: str, old: str, new: str) -> Mutant:
+    return Mutant(name, module, function, old, new, met_by=MET)
 
 
 MUTANTS = (

@@ -16,8 +16,8 @@ MET = tuple(f"psrl.{label}" for label in ["C1", "C2", "C2a", "C3", "C4a", "C4b",
 """What meets faults in formulas: all claims but those that play runs, which take long without compiled loops."""
 
 
-def _planted(*fault: str) -> Mutant:
-    return Mutant(*fault, met_by=MET)
+def _planted(name: str, module: str, function: str, old: str, new: str) -> Mutant:
+    return Mutant(name, module, function, old, new, met_by=MET)
 
 
 MUTANTS = (

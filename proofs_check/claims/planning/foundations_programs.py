@@ -33,9 +33,9 @@ _LABELS = ("C30", "C31", "C32", "C32a", "C33", "C34", "C35", "C36", "C37", "C37a
 PROGRAMS = tuple(f"foundations.{label}" for label in _LABELS)
 
 
-def planted(*fault: str) -> Mutant:
+def planted(name: str, module: str, function: str, old: str, new: str) -> Mutant:
     """A fault in the formulas of programs, which the other claims do not use."""
-    return Mutant(*fault, met_by=PROGRAMS)
+    return Mutant(name, module, function, old, new, met_by=PROGRAMS)
 
 
 MUTANTS = (
