@@ -110,9 +110,10 @@ def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, S
         found: dict[str, Seen] = {}
         for each in claims:
             started = time.perf_counter()
-            moved = any(_glimpse(each, n) != before[each.id, n] for n in plan.glimpsed)
-            whole = plan.of and each.least <= TEETH.instances
-            outcome = _outcome(plan, each) if (moved if whole else changed or plan.of) else MISSED if whole else UNTRIED
+            if changed or plan.of:
+                outcome, moved = _outcome(plan, each, before)
+            else:
+                outcome, moved = UNTRIED, any(_glimpse(each, n) != before[each.id, n] for n in plan.glimpsed)
             cost = Cost(mutants=overhead + time.perf_counter() - started)
             found[each.id] = Seen(outcome, changed or (bool(plan.of) and moved), moved, cost)
             if plan.first_is_enough and outcome in NOTICED:
@@ -120,17 +121,27 @@ def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, S
         return found
 
 
-def _outcome(plan: Planted, claim: Claim) -> str:
+def _outcome(plan: Planted, claim: Claim, before: Mapping[tuple[str, int], bytes]) -> tuple[str, bool]:
+    """What becomes of a claim that holds, and whether its sides move: a hunt sees what the digests of ``sides`` are of."""
     instances, budget = _instances(plan)
+    claim = replace(claim, instances=instances)
+    seen = {n: _Sides(claim, n) for n in plan.glimpsed}
+
+    def saw(label: str, found: Any) -> None:
+        for one in seen.values():
+            one.add(label, found)
+
     try:
-        found = runner.verify(replace(claim, instances=instances), budget, hunt=True, probed=plan.kernels_checked)
+        found = runner.verify(claim, budget, hunt=True, probed=plan.kernels_checked, saw=saw)
     except KernelFault:
-        return CHECKED
+        return CHECKED, bool(seen)
     except EngineFault:
-        return KILLED
+        return KILLED, bool(seen)
     except Exception:  # whatever a mutant breaks is listed, and kills nothing
-        return CRASHED
-    return KILLED if found.verdict == "refuted" else MISSED
+        return CRASHED, bool(seen)
+    if found.verdict == "refuted":
+        return KILLED, bool(seen)
+    return MISSED, any(one.digest() != before[claim.id, n] for n, one in seen.items())
 
 
 def _instances(plan: Planted) -> tuple[tuple[str, ...], Budget]:
@@ -155,17 +166,34 @@ def _canary(plan: Planted) -> bytes:
     return operator_mutants.canary()
 
 
+class _Sides:
+    """A digest of what the screening sees of the first chunks of so many of a claim's families, of all for 0."""
+
+    def __init__(self, claim: Claim, families: int) -> None:
+        first = claim.family[: families or None]
+        self.labels = [f"{family.name}[{f}]:0" for f, family in enumerate(first)]
+        self._hash = hashlib.blake2b(digest_size=16)
+
+    def add(self, label: str, found: Any) -> None:
+        if label in self.labels:
+            for x in _numbers(found):
+                self._hash.update(np.ascontiguousarray(x).tobytes())
+
+    def broke(self, error: Exception) -> None:
+        self._hash.update(repr(error).encode())
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
+
+
 def _glimpse(claim: Claim, families: int) -> bytes:
-    h = hashlib.blake2b(digest_size=16)
-    for f in range(families or len(claim.family)):
+    seen = _Sides(claim, families)
+    for label in seen.labels:
         try:
-            found = runner.glimpse(claim, f)
+            seen.add(label, runner.screened(claim, label, 0))
         except Exception as error:  # a mutant may break anything, and that is a change
-            h.update(repr(error).encode())
-            continue
-        for x in _numbers(found):
-            h.update(np.ascontiguousarray(x).tobytes())
-    return h.digest()
+            seen.broke(error)
+    return seen.digest()
 
 
 def _numbers(found: Any) -> Sequence[Any]:

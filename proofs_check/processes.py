@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.pool import Pool
 from typing import Any
 
 # One thread for linear algebra and kernels, so that workers do not fight over cores and bits do not depend on their number.
@@ -20,6 +23,7 @@ ONE_THREAD = {
     "NUMBA_NUM_THREADS": "1",
 }
 GLANCE = 0.5  # seconds between calls of ``waiting``
+COPIES = sys.platform == "linux"  # elsewhere a library may have begun threads, which a copy of a process would lack
 
 
 class WorkerDied(Exception):
@@ -88,22 +92,92 @@ def fan_out(
     workers: int,
     progress: Callable[[Any], None] | None,
     variables: Mapping[str, str],
-    fresh: bool = False,
 ) -> list[Any]:
-    """``function`` of each task in spawned processes with environment ``variables``; ``fresh``: a new process for each task."""
+    """``function`` of each task in spawned processes with environment ``variables``."""
+    with pool(min(workers, max(1, len(tasks))), variables) as made:
+        return collect(made, function, tasks, progress)
+
+
+@contextmanager
+def pool(workers: int, variables: Mapping[str, str], fresh: bool = False) -> Iterator[Pool]:
+    """Spawned processes with environment ``variables``; ``fresh``: a new one for each task."""
     context = multiprocessing.get_context("spawn")
     with environment(**variables):
         with _interrupts_held():
-            pool = context.Pool(
-                min(workers, max(1, len(tasks))), initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None
-            )
-        with pool:
-            found = []
-            for result in pool.imap(function, tasks):
-                found.append(result)
-                if progress is not None:
-                    progress(result)
+            made = context.Pool(workers, initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None)
+        with made:
+            yield made
+
+
+def collect(
+    made: Pool, function: Callable[[Any], Any], tasks: Iterable[Any], progress: Callable[[Any], None] | None = None
+) -> list[Any]:
+    """``function`` of each task, in their order, in the processes of a pool."""
+    found = []
+    for result in made.imap(function, tasks):
+        found.append(result)
+        if progress is not None:
+            progress(result)
     return found
+
+
+def apart(function: Callable[[Any], Any], task: Any, imported: Iterable[str] = ()) -> Any:
+    """``function(task)`` in a copy of this process, which imports these modules once; here, where there are no ``COPIES``."""
+    if not COPIES:
+        return function(task)
+    for name in imported:
+        importlib.import_module(name)
+    return in_a_copy(function, task)
+
+
+def in_a_copy(function: Callable[[Any], Any], task: Any) -> Any:
+    """``function(task)`` in a copy of this process, which it may spoil, and which ends with this one.
+
+    Raises what the function raises; WorkerDied where the copy ends without a result. For processes of one thread, where there are
+    ``COPIES``.
+    """
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    alive, end = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        os.close(end)
+        threading.Thread(target=_end_with_writer, args=(alive,), daemon=True).start()
+        _answer(function, task, theirs)
+    theirs.close()
+    os.close(alive)
+    try:
+        result, error = ours.recv()
+    except EOFError:
+        raise WorkerDied("a copy of a worker process ended without a result") from None
+    finally:
+        ours.close()
+        os.close(end)
+        os.waitpid(child, 0)
+    if error is not None:
+        raise error
+    return result
+
+
+def _answer(function: Callable[[Any], Any], task: Any, to: Any) -> None:
+    """Send what the function gives or raises, and end this process."""
+    try:
+        try:
+            said: tuple[Any, Exception | None] = (function(task), None)
+        except Exception as error:
+            said = (None, error)
+        to.send(said)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
+def _end_with_writer(pipe: int) -> None:
+    """Nothing is ever written: what comes is the end of the process that could."""
+    os.read(pipe, 1)
+    os._exit(1)
 
 
 def _ignore_interrupts() -> None:

@@ -8,7 +8,7 @@ the order, nor on interruptions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,9 @@ from proofs_check.verdict import Tally, Verdict, judge
 
 COARSE = 30  # identities that the screening encloses to fewer bits than this are settled
 CONFIRMED = 20  # refutation candidates settled for each chunk: enough for the count to say many
+
+
+Saw = Callable[[str, Any], None]  # is told the label of a chunk, and what the screening sees of it
 
 
 @dataclass(frozen=True)
@@ -80,14 +83,17 @@ def verify(
     hunt: bool = False,
     probed: bool | None = None,
     cost: Cost | None = None,
+    saw: Saw | None = None,
 ) -> Verdict:
     """The verdict of one claim.
 
     ``hunt`` looks for one refutation and nothing else, for mutants and twins: it settles only what the screening
     separates the wrong way, leaves the compiled kernels alone (unless ``probed``), and stops at the first that is
-    confirmed. What it costs is added to ``cost``. Raises EngineFault where two arithmetics exclude each other.
+    confirmed. What it costs is added to ``cost``; ``saw`` is told what the screening sees, as ``screened`` gives it. Raises
+    EngineFault where two arithmetics exclude each other.
     """
-    return conclude(claim, tallied(claim, budget, seed, hunt=hunt, probed=probed, cost=cost), shrunk=not hunt)
+    tally = tallied(claim, budget, seed, hunt=hunt, probed=probed, cost=cost, saw=saw)
+    return conclude(claim, tally, shrunk=not hunt)
 
 
 def conclude(claim: Claim, tally: Tally, *, shrunk: bool = True) -> Verdict:
@@ -108,17 +114,20 @@ def tallied(
     hunt: bool = False,
     probed: bool | None = None,
     cost: Cost | None = None,
+    saw: Saw | None = None,
 ) -> Tally:
     """The tally of a claim, in this process; see ``verify``."""
     probed = not hunt if probed is None else probed
-    return merged(_counted(claim, budget, seed, hunt, probed, Cost() if cost is None else cost))
+    return merged(_counted(claim, budget, seed, hunt, probed, Cost() if cost is None else cost, saw))
 
 
-def _counted(claim: Claim, budget: Budget, seed: int, hunt: bool, probed: bool, cost: Cost) -> Iterator[Tally]:
+def _counted(
+    claim: Claim, budget: Budget, seed: int, hunt: bool, probed: bool, cost: Cost, saw: Saw | None
+) -> Iterator[Tally]:
     for label in plan(claim, budget):
         with timed(cost, "drawing"):
             chunk = chunk_of(claim, label, seed)
-        tally = count(chunk, budget, seed, hunt=hunt, probed=probed, cost=cost)
+        tally = count(chunk, budget, seed, hunt=hunt, probed=probed, cost=cost, saw=saw)
         yield tally
         if hunt and tally.refuted:
             return
@@ -130,7 +139,14 @@ def how(budget: Budget) -> str:
 
 
 def count(
-    chunk: Chunk, budget: Budget, seed: int, *, hunt: bool = False, probed: bool = True, cost: Cost | None = None
+    chunk: Chunk,
+    budget: Budget,
+    seed: int,
+    *,
+    hunt: bool = False,
+    probed: bool = True,
+    cost: Cost | None = None,
+    saw: Saw | None = None,
 ) -> Tally:
     """What one chunk comes to: a function of the claim, the chunk's label, ``how(budget)`` and the seed, and of nothing else."""
     tally, cost = Tally(), Cost() if cost is None else cost
@@ -141,6 +157,8 @@ def count(
         model, payloads = _screened(chunk, counted)
         with timed(cost, "screening"):
             found = screen(chunk.claim, model, payloads, probed=probed)
+        if saw is not None:
+            saw(chunk.label, found)
         with timed(cost, "settling"):
             if isinstance(found, views.View):
                 kinds.record(chunk, counted, found, tally)
@@ -149,11 +167,6 @@ def count(
             else:
                 _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
     return tally
-
-
-def glimpse(claim: Claim, f: int) -> Any:
-    """What the screening sees of the first chunk of family ``f``; None where no instance meets the assumptions."""
-    return screened(claim, f"{claim.family[f].name}[{f}]:0", 0)
 
 
 def screened(claim: Claim, label: str, seed: int) -> Any:

@@ -11,18 +11,20 @@ stored under the digests of both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proofs_check import digests, kernel_mutants, operator_mutants
 from proofs_check.claim import Claim, claim
 from proofs_check.evidence import Inequality
-from proofs_check.jobs import ONE_THREAD, Job, fan_out
+from proofs_check.jobs import ONE_THREAD, Job
 from proofs_check.ledger import Cost, total
 from proofs_check.loading import claims_of
 from proofs_check.mutants import Mutant, check, mutants_of
 from proofs_check.parts import PartWriter
 from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
+from proofs_check.processes import COPIES, apart, collect, pool
 from proofs_check.records import Record, key
 from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import TEETH, verify
@@ -30,6 +32,7 @@ from proofs_check.store import Store
 from proofs_check.verdict import Tally
 
 REPEATS = 2  # claims that a mutant meets again compiled
+SHARED = ("numba", "scipy.sparse", "flint")  # nearly every claim imports them, which takes longer than most mutants do
 
 
 @dataclass(frozen=True)
@@ -191,11 +194,15 @@ def _bitten(
     environment = ONE_THREAD | {"NUMBA_DISABLE_JIT": "0" if planted[0].compiled else "1"}
     before: dict[tuple[str, int], bytes] = {}
     looked = list(dict.fromkeys((job, n) for _, plan in tasks for job in plan.jobs for n in plan.glimpsed))
+    many = min(workers, max(len(looked), len(tasks)))
     try:
-        fan_out(sides, looked, workers, lambda seen: before.update({seen[:2]: seen[2]}), environment)
-        wanted = [{(j.id, n): before[j.id, n] for j in plan.jobs for n in plan.glimpsed} for _, plan in tasks]
-        numbered = [(*task, own) for task, own in zip(tasks, wanted, strict=True)]
-        fan_out(_numbered, numbered, workers, took, environment, fresh=True)
+        with ExitStack() as pools:
+            first = pools.enter_context(pool(many, environment))
+            collect(first, _looked, looked, lambda seen: before.update({seen[:2]: seen[2]}))
+            wanted = [{(j.id, n): before[j.id, n] for j in plan.jobs for n in plan.glimpsed} for _, plan in tasks]
+            numbered = [(*task, own) for task, own in zip(tasks, wanted, strict=True)]
+            second = first if COPIES else pools.enter_context(pool(many, environment, fresh=True))
+            collect(second, _numbered, numbered, took)
     finally:
         if store is not None and run is not None and writer is not None:
             writer.close()
@@ -203,9 +210,18 @@ def _bitten(
     return [found[i] for i in range(len(planted))]
 
 
+def _looked(task: tuple[Job, int]) -> tuple[str, int, bytes]:
+    found: tuple[str, int, bytes] = apart(sides, task, SHARED)
+    return found
+
+
 def _numbered(task: tuple[int, Planted, dict[tuple[str, int], bytes]]) -> tuple[int, dict[str, Seen]]:
-    i, plan, before = task
-    return i, tried(plan, before)
+    i, *rest = task
+    return i, apart(_tried, rest, SHARED)
+
+
+def _tried(given: Any) -> dict[str, Seen]:
+    return tried(*given)
 
 
 def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:

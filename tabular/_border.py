@@ -44,7 +44,7 @@ def flag(x: Any, name: str) -> bool:
 
 def count(x: Any, name: str, least: int = 1) -> None:
     """TypeError for what is no integer, ValueError below ``least``."""
-    if isinstance(x, (bool, np.bool_)) or not hasattr(x, "__index__"):
+    if isinstance(x, (bool, np.bool_, np.ndarray)) or not hasattr(x, "__index__"):
         raise TypeError(f"{name} is {x!r}: expected an integer")
     if x < least:
         raise ValueError(f"{name} is {x}: at least {least}")

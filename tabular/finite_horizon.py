@@ -129,6 +129,17 @@ class FiniteHorizonMDP:
             _distinct=unique, _index=index, _rho_exact=exact_rho, _terminal_exact=exact_value,
         )  # fmt: skip
 
+    @classmethod
+    def _repeated(cls, m: MDP, H: int, rho: Any, name: str) -> FiniteHorizonMDP:
+        """H steps of a model that is validated, in floats, undiscounted; its start distribution unless ``rho`` is given."""
+        stage = m._with(
+            gamma=1.0, gamma_exact=Fraction(1), rho=None, exact=None, state_labels=None, action_labels=None, name=""
+        )
+        given = (m.rho, None) if rho is None else check.check_distribution(rho, m.S)
+        fields = {"rho": given[0], "_rho_exact": given[1], "state_labels": None, "action_labels": None, "name": name}
+        nothing = {"terminal": np.zeros(m.S), "_terminal_exact": None, "gamma": 1.0, "gamma_exact": Fraction(1)}
+        return _restore(fields | nothing | {"S": m.S, "A": m.A, "H": H, "_distinct": (stage,), "_index": (0,) * H})
+
     def _set(self, **fields: Any) -> None:
         for key, value in (fields | {"_hash": None}).items():
             object.__setattr__(self, key, check.sealed(value) if isinstance(value, np.ndarray) else value)

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tabular import _border as border
+from tabular import _validate as check
 from tabular.errors import NotConverged
-from tabular.exploration._layers import Layers
+from tabular.exploration._layers import Layers, checked
 from tabular.finite_horizon import FiniteHorizonMDP
 from tabular.reference import EnclosureOps, visitation
 from tabular.solution import Certificate, Status
@@ -71,13 +73,24 @@ class EntropySolution:
 
 
 def certify_entropy(
-    fh: FiniteHorizonMDP, pi: np.ndarray, values: np.ndarray, objective: str, *, last: bool = False
+    fh: FiniteHorizonMDP, pi: Any, values: Any, objective: str, *, last: bool = False
 ) -> dict[str, Certificate]:
     """Rigorous bounds on the entropy of ``pi`` (H, S, A) and on the largest one, the latter by ``values`` (H, S).
 
     Formulas in enclosures: every rounding is bounded, and rows of floats are divided by their exact sums. ``values`` are
     any; for trajectories they are not used. O(H S^2 A).
+
+    TypeError, ValueError (ModelError) for a model that has no entropies, what is no policy of it, and other values or objectives.
     """
+    checked(fh, "certify_entropy")
+    pi, last = border.staged_policy(pi, fh), border.flag(last, "last")
+    if objective not in (VISITATION, POOLED, TRAJECTORY):
+        raise ValueError(f"objective is {objective!r}: expected {VISITATION!r}, {POOLED!r} or {TRAJECTORY!r}")
+    if objective != TRAJECTORY:
+        values = check.float_array(values, "values")
+        if values.shape != (fh.H, fh.S):
+            check.fail(f"values has shape {values.shape}: expected ({fh.H}, {fh.S})")
+        check.check_finite(values, "values")
     ops = EnclosureOps()
     models = {id(m): ops.model(m) for m in map(fh.stage, range(fh.H))}
     stages = [models[id(fh.stage(h))] for h in range(fh.H)]

@@ -61,8 +61,7 @@ def entropy_game(
     checked(fh, "entropy_game")
     border.count(T, "T")
     border.positive(prior, "prior", "n_0, in visits")
-    if border.flag(pooled, "pooled") and border.flag(regularised, "regularised"):
-        raise ValueError("pooled and regularised are both True: forecasters of the state have no pooled form here")
+    _one_form(pooled, regularised)
     marks = np.array(border.marks(record, T, POINTS), dtype=np.int64)
     marks = np.union1d(marks, [T])
     from tabular._kernels import entropy_games as kernels
@@ -98,14 +97,21 @@ def entropy_game(
 def game_bound(fh: FiniteHorizonMDP, T: int, *, pooled: bool = False, regularised: bool = False) -> float:
     r"""What T rounds fall short by at most, with :math:`n_0 = 1`: :math:`\sum_h (m_h/T)(1 + \log(1 + T/m_h))`, in nats.
 
-    ``regularised``: S for :math:`m_h`; ``pooled``: one term, of the pairs available at any step (fast_entropy.C6).
+    ``regularised``: S for :math:`m_h`; ``pooled``: one term, of the pairs available at any step (fast_entropy.C6). TypeError,
+    ValueError as ``entropy_game``.
     """
     border.expect(fh, "game_bound", "FiniteHorizonMDP")
     border.count(T, "T")
+    _one_form(pooled, regularised)
     mask = fh.mask
     symbols = np.array([mask.any(axis=0).sum()]) if pooled else mask.sum(axis=(1, 2))
     symbols = np.full(fh.H, fh.S) if regularised else symbols
     return float((symbols / T * (1.0 + np.log1p(T / symbols))).sum())
+
+
+def _one_form(pooled: bool, regularised: bool) -> None:
+    if all([border.flag(pooled, "pooled"), border.flag(regularised, "regularised")]):
+        raise ValueError("pooled and regularised are both True: forecasters of the state have no pooled form here")
 
 
 def _pooled(flat: Flat, mean: np.ndarray, H: int) -> float:

@@ -63,10 +63,25 @@ def register_learner(
     per_step : counts for each step (True), or pooled over steps, for models whose stages agree.
     check : Python, ``(learner, model) -> None``: raises ValueError where parameters or model are not what it is for.
 
-    Raises TypeError where ``cls`` is no NamedTuple class, ValueError where it is registered already.
+    Raises TypeError where ``cls`` is no NamedTuple class and for what are no functions, names or flags; ValueError where the
+    class is registered already.
     """
-    kernels.register_functions(cls, plan, observe, stop, report, payoff, border.flag(stochastic, "stochastic"))
-    _kinds[cls] = Kind(workspace, tuple(quantities), border.flag(per_step, "per_step"), stochastic, check, prepare)
+    optional = {
+        "observe": observe,
+        "stop": stop,
+        "report": report,
+        "payoff": payoff,
+        "check": check,
+        "prepare": prepare,
+    }
+    given = {"plan": plan, "workspace": workspace} | {name: f for name, f in optional.items() if f is not None}
+    for name, f in given.items():
+        function(f, name)
+    if isinstance(quantities, str) or not all(isinstance(x, str) for x in quantities):
+        raise TypeError(f"quantities is {quantities!r}: expected a tuple of names")
+    flags = border.flag(per_step, "per_step"), border.flag(stochastic, "stochastic")
+    kernels.register_functions(cls, plan, observe, stop, report, payoff, stochastic)
+    _kinds[cls] = Kind(workspace, tuple(quantities), *flags, check, prepare)
 
 
 def kind_of(learner: Any) -> Kind:
@@ -76,6 +91,12 @@ def kind_of(learner: Any) -> Kind:
         names = ", ".join(sorted(cls.__name__ for cls in _kinds))
         raise TypeError(f"{shown} is no learner: expected an instance of a registered class, such as {names}")
     return _kinds[type(learner)]
+
+
+def function(f: Any, name: str) -> None:
+    """TypeError for what cannot be called."""
+    if not callable(f):
+        raise TypeError(f"{name} is {f!r}: expected a function")
 
 
 def probability(x: Any, name: str = "delta") -> None:

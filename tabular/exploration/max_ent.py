@@ -83,8 +83,18 @@ def max_ent(mdp: MDP, T: int, *, sigma: float, eta: float | None = None, of: str
 
 
 def smoothed_entropy(d: Any, sigma: float) -> float:
-    r""":math:`-\sum d \log(d + \sigma)` in nats, 0 log 0 being 0."""
-    x = np.asarray(d, dtype=np.float64)
+    r""":math:`-\sum d \log(d + \sigma)` in nats, 0 log 0 being 0, for any shape of d.
+
+    TypeError, ValueError (ModelError) for what are no probabilities, and unless sigma is positive.
+    """
+    x = check.float_array(d, "d", copy=False)
+    check.check_probabilities(x, "d")
+    border.positive(sigma, "sigma", "of the smoothed entropy")
+    return _smoothed(x, sigma)
+
+
+def _smoothed(x: np.ndarray, sigma: float) -> float:
+    """The same, unchecked: what rounding leaves below zero counts as zero."""
     return float(-(x * np.log(np.where(x > 0, x + sigma, 1.0))).sum())
 
 
@@ -96,7 +106,7 @@ def _gap(
     slope = -np.log(x + sigma) - x / (x + sigma)
     act = improved(b, slope, act)
     best = _visits(b.mdp, act)
-    return smoothed_entropy(d if of == "pairs" else x[:, 0], sigma), float((slope * (best - d)).sum()), act, best
+    return _smoothed(d if of == "pairs" else x[:, 0], sigma), float((slope * (best - d)).sum()), act, best
 
 
 def _visits(mdp: MDP, pi: np.ndarray) -> np.ndarray:

@@ -37,10 +37,7 @@ def episodic(mdp: MDP, H: int, *, rho: Any = None) -> FiniteHorizonMDP:
     """
     border.expect(mdp, "episodic", "MDP")
     border.count(H, "H")
-    P = mdp.csr() if mdp.is_sparse else mdp.P
-    end = mdp.end if mdp.has_end else None
-    rho = mdp.rho if rho is None else rho
-    return FiniteHorizonMDP(P, mdp.R, H=H, end=end, rho=rho, name=mdp.name)
+    return FiniteHorizonMDP._repeated(mdp, int(H), rho, mdp.name)
 
 
 class Play:
@@ -227,8 +224,12 @@ def build_world(model: FiniteHorizonMDP, K: int, rewards: str, per_step: bool) -
         raise ValueError("the model has terminal values: episodes end with nothing")
     if model.rho is None:
         raise ValueError("the model has no start distribution: give it rho")
-    stages = range(model.H if per_step else 1)
-    parts = [_stage(model.stage(h), h, rewards == "bernoulli") for h in stages]
+    stages = [model.stage(h) for h in range(model.H if per_step else 1)]
+    first: dict[int, int] = {}
+    for h, m in enumerate(stages):
+        first.setdefault(id(m), h)
+    known = {key: _stage(stages[h], h, rewards == "bernoulli") for key, h in first.items()}
+    parts = [known[id(m)] for m in stages]
     ends = np.cumsum([0, *(p[0][-1] for p in parts)])
     indptr = np.concatenate([[0], *(p[0][1:] + end for p, end in zip(parts, ends, strict=False))]).astype(np.int64)
     indices, mass, R = (np.concatenate([p[i] for p in parts]) for i in (1, 2, 3))

@@ -78,6 +78,7 @@ def _with_moments(learner: Any, world: World) -> TableWithMoments:
 
 def _check(learner: Any, model: FiniteHorizonMDP) -> None:
     probability(learner.p, "p")
+    border.flag(getattr(learner, "averaging", False), "averaging")
     for name in ("c", "c1", "c2"):
         if hasattr(learner, name):
             border.positive(getattr(learner, name), name, "the constant of the bonus", zero=True)

@@ -224,16 +224,19 @@ def significance(S: int, A: int, H: int, rounds: int, replays: int = 0, delta: f
 
     ValueError for sizes below one, ``replays`` below zero and delta outside (0, 1).
     """
-    for x, name in ((S, "S"), (A, "A"), (H, "H"), (rounds, "rounds")):
+    for x, name in ((S, "S"), (H, "H"), (rounds, "rounds")):
         border.count(x, name)
     border.count(replays, "replays", 0)
-    probability(delta)
     J = 1 + S * (H - 1)
     radius = H * (1 + 0.5 / H) ** 2 * beta(S, A, H, J * rounds * (1 + replays), delta)
     return 21.6 * H / rounds * (S * A * (1 + radius * (1 + log(rounds))) + log(3 * J / delta))
 
 
 def beta(S: int, A: int, H: int, n: float, delta: float) -> float:
-    r""":math:`\beta(n)` above."""
+    r""":math:`\beta(n)` above. ValueError for sizes below one, n below zero and delta outside (0, 1)."""
+    for x, name in ((S, "S"), (A, "A"), (H, "H")):
+        border.count(x, name)
+    border.positive(n, "n", "a number of visits", zero=True)
+    probability(delta)
     others = S - 1
     return log(3 * H * S * A / delta) + (others * log(e * (1 + n / others)) if others else 0.0)

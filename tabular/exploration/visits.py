@@ -47,13 +47,11 @@ def _pushed(m: MDP, d: np.ndarray) -> np.ndarray:
 
 
 def entropy(x: Any) -> float:
-    """``-sum x log x`` in nats over all entries; ``0 log 0 = 0``. ModelError for negative entries."""
+    """``-sum x log x`` in nats over all entries; ``0 log 0 = 0``. ModelError for entries that are negative or not finite."""
     x = check.float_array(x, "x")
-    if (x < 0).any():
-        i = check.first(x < 0)
-        check.fail(f"{check.place('x', i)} is {x[i]}: expected probabilities")
+    check.check_probabilities(x, "x")
     y = x[x > 0]
-    return float(-(y * np.log(y)).sum())
+    return float(0.0 - (y * np.log(y)).sum())
 
 
 def visitation_entropy(d: Any) -> float:
@@ -68,8 +66,9 @@ def pooled_entropy(d: Any) -> float:
 
 def _occupancies(d: Any) -> np.ndarray:
     d = check.float_array(d, "d")
-    if d.ndim != 3:
+    if d.ndim != 3 or not d.size:
         check.fail(f"d has shape {d.shape}: expected occupancies (H, S, A)")
+    check.check_probabilities(d, "d")
     total = d.sum(axis=(1, 2))
     off = np.abs(total - 1.0) > check.row_tolerance(d[0].size) * d.shape[0]
     if off.any():
@@ -136,13 +135,17 @@ def markov_policy(d: Any, mask: Any) -> np.ndarray:
 
     ``d`` may be the occupancies of a mixture over whole episodes, as their weighted mean; averaging probabilities of actions
     without the weights of occupancies gives another policy. ``mask`` (H, S, A): uniform over it where ``d`` has no mass.
-    Raises ModelError where d is negative, or has mass outside the mask.
+    Raises ModelError where d is negative or not finite, or has mass outside the mask, and for states without an action.
     """
     d, mask = check.float_array(d, "d"), np.asarray(mask)
     if d.ndim != 3 or mask.shape != d.shape or mask.dtype != bool:
         check.fail(
             f"d has shape {d.shape} and mask {mask.shape}: expected occupancies (H, S, A) and which are available"
         )
+    check.check_finite(d, "d")
+    if not mask.any(axis=2).all():
+        h, s = check.first(~mask.any(axis=2))
+        check.fail(f"mask[{h}, {s}] has no action")
     bad = (d < 0) | ((d > 0) & ~mask)
     if bad.any():
         i = check.first(bad)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from tabular import _border as border
 from tabular._kernels import widths as kernels
+from tabular.exploration.learners import function
 
 
 class Hoeffding(NamedTuple):
@@ -59,6 +60,7 @@ def register_width(cls: type, upper: Callable[..., Any]) -> None:
 
     ``span`` bounds the range of what the bound must cover. Raises TypeError, ValueError as ``register_learner``.
     """
+    function(upper, "upper")
     kernels.register_bound(cls, upper)
 
 

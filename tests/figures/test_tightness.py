@@ -32,7 +32,9 @@ def weighed(name: str, tmp_path: Path) -> Table:
 def test_dots_are_the_quotients_of_the_instances(tmp_path: Path) -> None:
     t = table("best_of_n.C7", tmp_path)
     claim = selection.jobs(["best_of_n.C7"], runner.BUDGETS["quick"], 0)[0].load()
-    expected = np.concatenate([runner.glimpse(claim, f).ratio for f in range(len(claim.family))])
+    expected = np.concatenate(
+        [runner.screened(claim, f"{family.name}[{f}]:0", 0).ratio for f, family in enumerate(claim.family)]
+    )
     assert t.columns["value"].tolist() == expected[np.isfinite(expected)].tolist() and len(t) > 100
     assert t.parameters["dropped"] == (~np.isfinite(expected)).sum()
     assert t.parameters["quantity"] == "ratio" and t.parameters["bound"] == 1

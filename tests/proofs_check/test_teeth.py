@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from proofs_check import kernel_mutants, mutants, planted, runner, selection, teeth
+from proofs_check import kernel_mutants, mutants, runner, selection, teeth
 from proofs_check.cli import OK, REFUTED, UNDECIDED, USAGE, main
 from proofs_check.jobs import ONE_THREAD, Done, Job
 from proofs_check.mutants import Mutant, StaleMutant, check, mutants_of, rewritten
@@ -246,8 +246,8 @@ def test_a_file_lists_mutants_of_its_own(tmp_path: Path, capsys: pytest.CaptureF
     # What was found is not planted again, and costs are shown.
     calls: list[Planted] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(planted, "tried", lambda plan: calls.append(plan))
-        patch.setattr(teeth, "fan_out", lambda f, tasks, *rest, **more: calls.extend(tasks))
+        patch.setattr(teeth, "tried", lambda plan, before: calls.append(plan))
+        patch.setattr(teeth, "collect", lambda made, f, tasks, *rest: calls.extend(tasks))
         assert _main(file, "--store", store) == REFUTED
     text = capsys.readouterr().out
     assert not calls and "(stored)" in text and "the mutant 'half is a third' survives" in text

@@ -11,7 +11,7 @@ from proofs_check.claims.exploration._replay import CLOSE, replay
 from proofs_check.claims.exploration.fast_entropy_models import PAPER
 from tabular.reference import visitation
 
-STEPS, EPISODES, DELTA, SCALE, SOFT_SCALE = 3, 5, 0.1, 2.0**-5, 0.25
+STEPS, EPISODES, DELTA, SCALE, SOFT_SCALE = 3, 3, 0.1, 2.0**-5, 0.25
 
 
 def _counted(ops: Any, m: Any, run: Any, k: int) -> tuple[Any, Any]:
@@ -86,7 +86,7 @@ def _plans(ops: Any, m: Any, rng: Any, paid: int = 0) -> Inequality:
 )
 def plans_are_the_authors(ops: Any, m: Any, rng: Any) -> Inequality:
     r"""The Q of runs of EntGame and UCBVI-Ent, and the policies of the latter, are those of the authors' code from
-    the counts before each episode, within 2^{-20}: five episodes of three steps, bonuses scaled by 1/32 and 1/4, the last
+    the counts before each episode, within 2^{-20}: three episodes of three steps, bonuses scaled by 1/32 and 1/4, the last
     transition not counted.
 
     Proof: it is what the code says; floats err by less.

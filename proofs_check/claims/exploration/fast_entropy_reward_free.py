@@ -13,6 +13,8 @@ import numpy as np
 
 from proofs_check import Comparison, Inequality, Order, Sampled, Trial, claim, families, streams, twin
 from proofs_check.claim import all_available, no_endings
+from proofs_check.claims.exploration._regret import river
+from proofs_check.claims.exploration._replay import played, plays, shaped
 from proofs_check.claims.exploration.fast_entropy_models import PAPER
 
 DELTA, ROUNDING = 0.1, 1e-12
@@ -28,35 +30,18 @@ RIVER: dict[str, Any] = {"family": families.bandits(2), "draws": {"rng": streams
 STATES, ACTIONS = 3, 2
 
 
-def seeds_of(rng: Any) -> list[int]:
-    return [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
-
-
-def reported(source: Any, rng: Any, learner: Any, H: int, K: int, record: Any = None) -> dict[str, np.ndarray]:
-    """What runs of K episodes of H steps report, one of each model: (trials, recorded) for each quantity."""
-    from tabular.exploration import episodic, interact
-
-    seeds = seeds_of(rng)
-    models = [source[i] for i in range(len(seeds))] if hasattr(source, "B") else [source]
-    start, rows = np.eye(source.S)[0], []
-    for mdp, seed in zip(models, seeds, strict=True):
-        run = interact(episodic(mdp, H, rho=start), learner, K, seeds=[seed], record=record or [K], threads=1)
-        rows.append(run.history)
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0] if name != "episode"}
+def reported(source: Any, rng: Any, learner: Any, H: int, K: int) -> dict[str, np.ndarray]:
+    """What runs of K episodes of H steps report in the end, one of each model: (trials,) for each quantity."""
+    rows = []
+    for play in plays(source, rng, learner, H, K):
+        play.advance()
+        rows.append(play.history)
+    return {name: shaped(rng, np.concatenate([row[name] for row in rows])) for name in rows[0]}
 
 
 def swum(rng: Any, learner: Any, H: int, record: list[int]) -> dict[str, np.ndarray]:
-    """The same on RiverSwim of three states, for all trials."""
-    from tabular.exploration import episodic, interact
-    from tabular.instances import river_swim
-
-    run = interact(episodic(river_swim(3), H), learner, record[-1], seeds=seeds_of(rng), record=record, threads=1)
-    return run.history
-
-
-def _shaped(rng: Any, x: np.ndarray) -> np.ndarray:
-    """(trials, ...) as the draws have it: without the axis of one trial."""
-    return np.reshape(x, (*rng.batch, *x.shape[1:]))
+    """The same on RiverSwim of three states, for all trials: (trials, recorded)."""
+    return played(river(H, STATES), learner, record[-1], rng, record=record).history
 
 
 def unkept(source: Any, rng: Any, scale: float) -> np.ndarray:
@@ -64,8 +49,7 @@ def unkept(source: Any, rng: Any, scale: float) -> np.ndarray:
     from tabular.exploration import RF_RL_Explore
 
     found = reported(source, rng, RF_RL_Explore(DELTA, scale), 2, 160)
-    least = np.minimum(found["optimism"], found["margin"])[:, 0]
-    return _shaped(rng, least < -ROUNDING)
+    return np.minimum(found["optimism"], found["margin"]) < -ROUNDING
 
 
 @claim(id="fast_entropy.C11c", source=REACH, **MODELS | {"kind": "probability"})
@@ -94,7 +78,7 @@ def uncovered(source: Any, rng: Any, uniform: bool) -> np.ndarray:
 
     targets = 1 + source.S * (LOCK_STEPS - 1)
     found = reported(source, rng, RF_RL_Explore(DELTA, 1e9 if uniform else 0.01), LOCK_STEPS, ROUNDS * targets)
-    return _shaped(rng, found["coverage"][:, 0] < 1 / (2 * math.e * targets))
+    return found["coverage"] < 1 / (2 * math.e * targets)
 
 
 @claim(
@@ -121,7 +105,7 @@ def gaps(rng: Any, rounds: list[int]) -> np.ndarray:
     """(trials, rounds): what RF-Explore-Ent is short of, in nats, bonuses in full."""
     from tabular.exploration.fast_entropy_reward_free import RF_Explore_Ent
 
-    return _shaped(rng, swum(rng, RF_Explore_Ent(DELTA), STEPS, [n * TARGETS for n in rounds])["gap"])
+    return shaped(rng, swum(rng, RF_Explore_Ent(DELTA), STEPS, [n * TARGETS for n in rounds])["gap"])
 
 
 def _most(ops: Any, steps: int) -> Any:
@@ -185,7 +169,7 @@ def forecast_regret(source: Any, rng: Any) -> np.ndarray:
     """(trials,) of all rounds of the game, without a first phase."""
     from tabular.exploration.fast_entropy_regular import Reg_EntGame
 
-    return _shaped(rng, reported(source, rng, Reg_EntGame(), GAME_STEPS, GAME_ROUNDS)["forecaster"][:, 0])
+    return reported(source, rng, Reg_EntGame(), GAME_STEPS, GAME_ROUNDS)["forecaster"]
 
 
 @claim(id="fast_entropy.C11f", source=OURS + " (Reg-EntGame)", **MODELS | {"kind": "probability"})
@@ -219,7 +203,7 @@ def ahead(rng: Any) -> np.ndarray:
     from tabular.exploration.fast_entropy_regular import Reg_EntGame
 
     found = [swum(rng, Reg_EntGame(regularised=x), STEPS, [8])["visitation_entropy"][:, 0] for x in (True, False)]
-    return np.clip(_shaped(rng, found[0] - found[1]), -0.5, 0.5)
+    return np.clip(shaped(rng, found[0] - found[1]), -0.5, 0.5)
 
 
 @claim(id="fast_entropy.C11j", source=OURS + " (Reg-EntGame)", **RIVER | {"kind": "comparison"})

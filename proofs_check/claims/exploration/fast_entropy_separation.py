@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from proofs_check import Order, Sampled, claim, families, streams, twin
+from proofs_check.claims.exploration._replay import played, shaped
 from proofs_check.claims.exploration.fast_entropy_models import PAPER
-from proofs_check.claims.exploration.fast_entropy_reward_free import seeds_of
 
 SIZES = [2, 3, 4, 6]
 RUNS: dict[str, Any] = {
@@ -61,29 +61,28 @@ def largest_errors(m: int, seen: np.ndarray) -> np.ndarray:
 
 def reward_free_errors(rng: Any, episodes: Any) -> np.ndarray:
     """(trials, sizes) after ``episodes(m)`` episodes of RF-Express with its bonus in full."""
-    from tabular.exploration import RF_Express, interact
+    from tabular.exploration import RF_Express
     from tabular.instances.exploration import fan
 
     columns = []
     for m in SIZES:
         K, model = episodes(m), fan(m)
-        run = interact(model, RF_Express(), K, seeds=seeds_of(rng), record=[K], keep=("seen",), threads=1)
+        run = played(model, RF_Express(), K, rng, keep=("seen",))
         columns.append(largest_errors(m, run.result["seen"].reshape(len(run.result["seen"]), model.H, -1)))
-    return np.reshape(np.stack(columns, axis=-1), (*rng.batch, len(SIZES)))
+    return shaped(rng, np.stack(columns, axis=-1))
 
 
 def entropy_errors(rng: Any, episodes: Any) -> np.ndarray:
     """(trials, sizes) what the mixture of Reg-EntGame is short of, without a first phase, in nats, counted up to 1/4."""
-    from tabular.exploration import interact
     from tabular.exploration.fast_entropy_regular import Reg_EntGame
     from tabular.instances.exploration import fan
 
     columns = []
     for m in SIZES:
         K = episodes(m)
-        run = interact(fan(m), Reg_EntGame(), K, seeds=seeds_of(rng), record=[K], threads=1)
+        run = played(fan(m), Reg_EntGame(), K, rng)
         columns.append(largest_entropy(m) - run.history["visitation_entropy"][:, 0])
-    return np.reshape(np.clip(np.stack(columns, axis=-1), 0.0, 0.25), (*rng.batch, len(SIZES)))
+    return shaped(rng, np.clip(np.stack(columns, axis=-1), 0.0, 0.25))
 
 
 def _even(ops: Any, found: np.ndarray, high: float, constant: float) -> Order:

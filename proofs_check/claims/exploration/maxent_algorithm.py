@@ -88,6 +88,6 @@ MUTANTS = (
              "-np.log(x + sigma) - x / (x + sigma)", "-np.log(x + sigma)"),
     _planted("the gap of the best answer alone", "_gap", "best - d", "best"),
     _planted("the answer before the best", "_gap", "improved(b, slope, act)", "act"),
-    _planted("the entropy not smoothed", "smoothed_entropy", "x + sigma", "x"),
+    _planted("the entropy not smoothed", "_smoothed", "x + sigma", "x"),
     _planted("the policy of all states alike", "max_ent", "d / np.where(total > 0, total, 1.0)", "d"),
 )  # fmt: skip

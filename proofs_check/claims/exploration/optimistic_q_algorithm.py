@@ -11,7 +11,7 @@ from proofs_check.claim import no_endings
 from proofs_check.claims.exploration._replay import CLOSE, replay
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 
-STEPS, EPISODES, P, SMALL, LARGE = 3, 10, 0.1, 2.0**-7, 0.25
+STEPS, EPISODES, P, SMALL, LARGE = 3, 6, 0.1, 2.0**-7, 0.25
 
 
 def _run(source: Any, rng: Any, form: str) -> tuple[Any, ...]:
@@ -81,7 +81,7 @@ FORMS = ("UCB_H", "UCB_B")
     instances=(),
 )
 def tables_are_the_algorithms(ops: Any, m: Any, rng: Any) -> Inequality:
-    r"""The Q of a run of UCB-H and UCB-B after ten episodes of three steps is that of the printed updates along its path, within
+    r"""The Q of a run of UCB-H and UCB-B after six episodes of three steps is that of the printed updates along its path, within
     2^{-20}. Here c = c_1 = 1/128, c_2 = 1/4.
 
     Proof: it is what the algorithm says; floats err by less.

@@ -14,6 +14,7 @@ import numpy as np
 
 from proofs_check import Identity, Trial, claim, families, streams, twin
 from proofs_check.claim import no_endings
+from proofs_check.claims.exploration._replay import plays
 from proofs_check.claims.exploration.optimistic_q_rates import PAPER
 
 STEPS, EPISODES, P, C = 3, 4, 0.1, float(np.sqrt(2.0))
@@ -25,16 +26,10 @@ SMALL: dict[str, Any] = {
 
 
 def _plays(source: Any, rng: Any, c: float, K: int, learner: Any = None) -> list[Any]:
-    """A run for each trial, not begun, of UCB-H unless another is given; starts are in state 0."""
-    from tabular.exploration import UCB_H, Play, episodic
+    """Runs of UCB-H unless another is given."""
+    from tabular.exploration import UCB_H
 
-    models = [source[i] for i in range(source.B)] if hasattr(source, "B") else [source]
-    seeds = [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
-    start = np.eye(source.S)[0]
-    return [
-        Play(episodic(mdp, STEPS, rho=start), learner or UCB_H(P, c), K, seed, record=[K])
-        for mdp, seed in zip(models, seeds, strict=True)
-    ]
+    return plays(source, rng, learner or UCB_H(P, c), STEPS, K)
 
 
 def _episode(play: Any, before: np.ndarray) -> list[tuple[int, int]]:

@@ -9,41 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from proofs_check import Inequality, Order, Sampled, Trial, claim, families, streams, twin
+from proofs_check import Inequality, Order, Trial, claim, families, streams, twin
 from proofs_check.claim import no_endings
+from proofs_check.claims.exploration._regret import planted_order, regret, river
+from proofs_check.claims.exploration._replay import played, plays, shaped
 from proofs_check.claims.exploration.ucbvi_exact import PAPER
 
 DELTA = 0.1
 RIVER, SEA = families.river_swims(4), families.planted_arms(1, 2)
 
 
-def _seeds(rng: Any) -> list[int]:
-    return [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
-
-
-def _played(model: Any, learner: Any, K: int, rng: Any, keep: tuple[str, ...] = ()) -> Any:
-    """K episodes of one model for each trial."""
-    from tabular.exploration import interact
-
-    return interact(model, learner, K, seeds=_seeds(rng), record=[K], keep=keep, threads=1)
-
-
-def _river(H: int) -> Any:
-    from tabular.exploration import episodic
-    from tabular.instances import river_swim
-
-    return episodic(river_swim(), H)
-
-
 STEPS, EPISODES, STATES, ACTIONS = 10, 16, 6, 2
 
 
-def regret(rng: Any, form: str) -> np.ndarray:
+def river_regret(rng: Any, form: str) -> np.ndarray:
     """(trials,) of EPISODES episodes of STEPS steps of RiverSwim, with the printed bonus; () for one trial."""
     from tabular import exploration
 
-    learner = getattr(exploration, form)(DELTA)
-    return np.reshape(_played(_river(STEPS), learner, EPISODES, rng).result["total_regret"], rng.batch)
+    return regret(river(STEPS), getattr(exploration, form)(DELTA), EPISODES, rng)
 
 
 def _sizes(ops: Any) -> tuple[Any, Any, Any, Any]:
@@ -69,13 +52,13 @@ def regret_of_ch(ops: Any, m: Any, rng: Any) -> Inequality:
     """
     H, K, root, L = _sizes(ops)
     bound = 20 * H * ops.sqrt(H) * L * root + 250 * H * H * STATES**2 * ACTIONS * L * L
-    return Inequality(ops.array(regret(rng, "UCBVI_CH"), 0), bound, trivial=H * K)
+    return Inequality(ops.array(river_regret(rng, "UCBVI_CH"), 0), bound, trivial=H * K)
 
 
 @twin(regret_of_ch, why="a hundredth of H (SAK)^(1/2), without logarithms")
 def small_regret_of_ch(ops: Any, m: Any, rng: Any) -> Inequality:
     H, K, root, _ = _sizes(ops)
-    return Inequality(ops.array(regret(rng, "UCBVI_CH"), 0), H * root / 100, trivial=H * K)
+    return Inequality(ops.array(river_regret(rng, "UCBVI_CH"), 0), H * root / 100, trivial=H * K)
 
 
 @claim(id="ucbvi.C2", source=PAPER + ", Theorem 2", **RUNS)
@@ -88,45 +71,28 @@ def regret_of_bf(ops: Any, m: Any, rng: Any) -> Inequality:
     """
     H, K, root, L = _sizes(ops)
     second = 2500 * H * H * STATES**2 * ACTIONS * L * L + 4 * H * ops.sqrt(H) * ops.sqrt(K * L)
-    return Inequality(ops.array(regret(rng, "UCBVI_BF"), 0), 30 * H * L * root + second, trivial=H * K)
+    return Inequality(ops.array(river_regret(rng, "UCBVI_BF"), 0), 30 * H * L * root + second, trivial=H * K)
 
 
 @twin(regret_of_bf, why="a hundredth of H (SAK)^(1/2), without logarithms")
 def small_regret_of_bf(ops: Any, m: Any, rng: Any) -> Inequality:
     H, K, root, _ = _sizes(ops)
-    return Inequality(ops.array(regret(rng, "UCBVI_BF"), 0), H * root / 100, trivial=H * K)
+    return Inequality(ops.array(river_regret(rng, "UCBVI_BF"), 0), H * root / 100, trivial=H * K)
 
 
-PLANTED_STEPS, PLANTED_STATES, ARMS, SCALE = 4, 2, 4, 0.01
-RANGE = [32, 64, 128, 256]
-
-
-def _gap(K: int) -> float:
-    return float(np.sqrt(PLANTED_STATES * ARMS / K) / 4)
-
-
-def planted_regret(rng: Any) -> np.ndarray:
-    r"""(trials, len(RANGE)) regrets where the gap is :math:`\sqrt{MA/K}/4`."""
-    from tabular.exploration import UCBVI_CH
-    from tabular.instances import planted_arm
-
-    columns = []
-    for K in RANGE:
-        model = planted_arm(PLANTED_STATES, ARMS, PLANTED_STEPS, _gap(K), seed=1)
-        columns.append(_played(model, UCBVI_CH(DELTA, SCALE), K, rng).result["total_regret"])
-    return np.reshape(np.stack(columns, axis=-1), (*rng.batch, len(RANGE)))
+SCALE, RANGE = 0.01, [8, 16, 32, 64]
 
 
 def _planted(ops: Any, rng: Any, constant: float) -> Order:
-    shape = [PLANTED_STEPS * ops.sqrt(ops.constant(PLANTED_STATES * ARMS * K)) for K in RANGE]
-    most = [PLANTED_STEPS * _gap(K) * K for K in RANGE]  # more than an arm can cost, by a step
-    return Order(Sampled(planted_regret(rng), most), shape, x=RANGE, constant=constant)
+    from tabular.exploration import UCBVI_CH
+
+    return planted_order(ops, rng, UCBVI_CH(DELTA, SCALE), [(4, K) for K in RANGE], RANGE, constant)
 
 
 @claim(id="ucbvi.C1a", source="ours, after " + PAPER + ", Theorem 1", **{**RUNS, "kind": "rate"})
 def regret_on_planted_arms(ops: Any, m: Any, rng: Any) -> Order:
     r"""With bonuses scaled by 1/100, expected regret is at most H \sqrt{MAK} / 5 where one arm of A = 4 in each of M = 2
-    states is better by \sqrt{MA/K} / 4, for K = 32 ... 256, H = 4; and not at most half of that (twin 1).
+    states is better by \sqrt{MA/K} / 4, for K = 8 ... 64, H = 4; and not at most half of that (twin 1).
 
     Open: a measurement of the constant. That no learner does much better there is the lower bound, so the rate
     :math:`\sqrt K` is attained.
@@ -139,29 +105,18 @@ def small_regret_on_planted_arms(ops: Any, m: Any, rng: Any) -> Order:
     return _planted(ops, rng, 0.1)
 
 
-HORIZONS, TRIES = [2, 4, 8, 16], 32
-
-
-def horizon_regret(rng: Any) -> np.ndarray:
-    """(trials, len(HORIZONS)) regrets of TRIES episodes on planted arms, the gap that of TRIES."""
-    from tabular.exploration import UCBVI_CH
-    from tabular.instances import planted_arm
-
-    models = [planted_arm(PLANTED_STATES, ARMS, H, _gap(TRIES), seed=1) for H in HORIZONS]
-    columns = [_played(model, UCBVI_CH(DELTA, SCALE), TRIES, rng).result["total_regret"] for model in models]
-    return np.reshape(np.stack(columns, axis=-1), (*rng.batch, len(HORIZONS)))
+HORIZONS, TRIES = [2, 4, 8, 16], 16
 
 
 def _horizons(ops: Any, rng: Any, power: int) -> Order:
-    most = [H * _gap(TRIES) * TRIES for H in HORIZONS]
-    shape = [ops.constant(H) ** power for H in HORIZONS]
-    shape = [ops.sqrt(x * PLANTED_STATES * ARMS * TRIES) for x in shape]
-    return Order(Sampled(horizon_regret(rng), most), shape, x=HORIZONS, constant=0.2)
+    from tabular.exploration import UCBVI_CH
+
+    return planted_order(ops, rng, UCBVI_CH(DELTA, SCALE), [(H, TRIES) for H in HORIZONS], HORIZONS, 0.2, power)
 
 
 @claim(id="ucbvi.C1b", source="ours, after " + PAPER + ", Theorem 1", **{**RUNS, "kind": "rate"})
 def regret_in_the_horizon(ops: Any, m: Any, rng: Any) -> Order:
-    r"""On the same models with K = 32 and H = 2, 4, 8, 16 expected regret is at most H \sqrt{MAK} / 5: it grows like H, for which
+    r"""On the same models with K = 16 and H = 2, 4, 8, 16 expected regret is at most H \sqrt{MAK} / 5: it grows like H, for which
     the theorem has H^{3/2}, and not like H^{1/2} (twin 1).
 
     Open: a measurement. Regret there is (H-1) times the gap times how often a wrong arm is taken.
@@ -176,15 +131,12 @@ def regret_in_the_root_of_the_horizon(ops: Any, m: Any, rng: Any) -> Order:
 
 def pessimistic(source: Any, rng: Any, seven: float, H: int = 8, K: int = 64) -> np.ndarray:
     """Whether, in a run of UCBVI-CH with ``seven`` in place of 7, some V falls below V*; starts are in state 0."""
-    from tabular.exploration import UCBVI_CH, episodic, interact
+    from tabular.exploration import UCBVI_CH
 
-    models = [source[i] for i in range(source.B)] if hasattr(source, "B") else [source]
-    start = np.eye(source.S)[0]
     lost = []
-    for mdp, seed in zip(models, _seeds(rng), strict=True):
-        learner = UCBVI_CH(DELTA, seven / 7)
-        run = interact(episodic(mdp, H, rho=start), learner, K, seeds=[seed], record=[K], keep=("V",), threads=1)
-        lost.append(bool((run.result["V"] < run.info["V_star"]).any()))
+    for play in plays(source, rng, UCBVI_CH(DELTA, seven / 7), H, K):
+        play.advance()
+        lost.append(bool((play.own.V < play.world.V_star).any()))
     return np.array(lost)
 
 
@@ -214,8 +166,8 @@ def river_pessimistic(rng: Any, seven: float) -> np.ndarray:
     """The same on RiverSwim itself, H = 10, K = 300."""
     from tabular.exploration import UCBVI_CH
 
-    run = _played(_river(STEPS), UCBVI_CH(DELTA, seven / 7), 300, rng, keep=("V",))
-    return np.reshape((run.result["V"] < run.info["V_star"]).any(axis=(1, 2)), rng.batch)
+    run = played(river(STEPS), UCBVI_CH(DELTA, seven / 7), 300, rng, keep=("V",))
+    return shaped(rng, (run.result["V"] < run.info["V_star"]).any(axis=(1, 2)))
 
 
 @claim(id="ucbvi.C3a", source="ours, after " + PAPER + ", optimism", **{**RUNS, "kind": "empirical"})

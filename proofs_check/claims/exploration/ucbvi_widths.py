@@ -2,12 +2,15 @@ r"""UCBVI, part 2: confidence widths, as chances of the statements that optimism
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from proofs_check import Trial, claim, families, streams, twin
 from proofs_check.claim import no_endings
+from proofs_check.claims.exploration._regret import river
+from proofs_check.claims.exploration._replay import played, shaped
 from proofs_check.claims.exploration.ucbvi_exact import PAPER
 from proofs_check.sampling import categorical
 
@@ -118,16 +121,13 @@ def rows_stay_within_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
 def planners_strayed(rng: Any, scale: float) -> np.ndarray:
     """Whether optimistic planning with the widths of Weissman or of KL, at ``scale``, believed in less than the optimal value
     before some episode: runs of 12 episodes of 6 steps of RiverSwim, S = 4."""
-    from tabular.exploration import KullbackLeibler, OptimisticPlanning, Weissman, episodic, interact
-    from tabular.instances import river_swim
+    from tabular.exploration import KullbackLeibler, OptimisticPlanning, Weissman
 
-    model, K = episodic(river_swim(4), 6), 12
-    seeds = [int(x) for x in np.atleast_1d(rng.uniform("seed") * 2.0**53)]
-    lost = np.zeros(len(seeds), dtype=bool)
-    for width in (Weissman(scale), KullbackLeibler(scale)):
-        run = interact(model, OptimisticPlanning(width, DELTA), K, seeds=seeds, record=range(1, K + 1), threads=1)
-        lost |= (run.history["upper"] < run.info["V_star"][0, 0] - 1e-12).any(axis=1)
-    return np.reshape(lost, rng.batch)
+    model, K = river(6, 4), 12
+    widths = (Weissman(scale), KullbackLeibler(scale))
+    runs = [played(model, OptimisticPlanning(width, DELTA), K, rng, record=range(1, K + 1)) for width in widths]
+    lost = [(run.history["upper"] < run.info["V_star"][0, 0] - 1e-12).any(axis=1) for run in runs]
+    return shaped(rng, lost[0] | lost[1])
 
 
 @claim(
@@ -155,12 +155,20 @@ def planners_of_narrow_widths(ops: Any, m: Any, rng: Any) -> Trial:
 COINS, RARE = 2**20, 2.0**-8
 
 
+@cache
+def _heads() -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of heads within eight deviations, the last for all beyond, and the chances of at most as many."""
+    from scipy.special import bdtr
+
+    far = 4 * int(np.sqrt(COINS))
+    heads = np.arange(COINS // 2 - far, COINS // 2 + far + 1)
+    return heads, bdtr(heads[:-1], COINS, 0.5)
+
+
 def coin_strays(rng: Any, factor: float) -> np.ndarray:
     """Whether the share of heads of COINS fair coins leaves the width with ``factor`` under the root; by inversion."""
-    from scipy.stats import binom
-
-    L = np.log(2 / RARE)
-    mean = binom.ppf(rng.uniform("heads"), COINS, 0.5) / COINS
+    L, (heads, below) = np.log(2 / RARE), _heads()
+    mean = heads[np.searchsorted(below, rng.uniform("heads"))] / COINS
     return np.abs(mean - 0.5) > np.sqrt(factor * 0.25 * L / COINS) + 2 * L / (3 * COINS)
 
 

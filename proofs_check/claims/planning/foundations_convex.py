@@ -11,7 +11,6 @@ from typing import Any
 from proofs_check import (
     Identity,
     Inequality,
-    Mutant,
     claim,
     distributions,
     families,
@@ -23,14 +22,14 @@ from proofs_check import (
     values,
 )
 from proofs_check.claim import discounted
-from proofs_check.claims.planning.foundations_programs import ANY, FORMULAS, POINT
+from proofs_check.claims.planning.foundations_programs import ANY, FORMULAS, POINT, planted
 from tabular.reference import operators, programs
 from tabular.regularizers import Shannon, ShannonKL, Tsallis
 
 PENALTY = "ops.dot(visits, regularizer.value(ops, pi, m.mask))"
 MUTANTS = (
-    Mutant("the entropy of the visits of pairs", FORMULAS, "entropic_objective", "ops.sum(ops.xlogx(states))", "0"),
-    Mutant("the regulariser for free", FORMULAS, "regularized_objective", PENALTY, "0 * " + PENALTY),
+    planted("the entropy of the visits of pairs", FORMULAS, "entropic_objective", "ops.sum(ops.xlogx(states))", "0"),
+    planted("the regulariser for free", FORMULAS, "regularized_objective", PENALTY, "0 * " + PENALTY),
 )
 NEU = "Neu, Jonsson and Gomez 2017; Geist, Scherrer and Pietquin 2019"
 FEW: dict[str, Any] = ANY | {"instances": ()}

@@ -29,15 +29,24 @@ from tabular.reference import operators, programs
 FORMULAS = "tabular.reference.programs"
 FLOW = "ops.transpose(ops.transition(m.P, mu))"
 SHIFT = "excess / (1 - m.gamma * mass)"
+_LABELS = ("C30", "C31", "C32", "C32a", "C33", "C34", "C35", "C36", "C37", "C37a", "C38", "C39", "C40", "C40a", "C41")
+PROGRAMS = tuple(f"foundations.{label}" for label in _LABELS)
+
+
+def planted(name: str, module: str, function: str, old: str, new: str) -> Mutant:
+    """A fault in the formulas of programs, which the other claims do not use."""
+    return Mutant(name, module, function, old, new, met_by=PROGRAMS)
+
+
 MUTANTS = (
-    Mutant("a slack of half the values", FORMULAS, "slack", "V[:, None]", "V[:, None] / 2"),
-    Mutant("twice the visits leave", FORMULAS, "outflow", "ops.sum(mu)", "ops.sum(mu) * 2"),
-    Mutant("the flow along transposed transitions", FORMULAS, "outflow", FLOW, "ops.transition(m.P, mu)"),
-    Mutant("visits that are no policy", FORMULAS, "conditional", "ops.sum(mu)[:, None]", "ops.sum(ops.sum(mu))"),
-    Mutant("values lowered where they should rise", FORMULAS, "feasible", "V + " + SHIFT, "V - " + SHIFT),
-    Mutant("values raised by half the residual", FORMULAS, "feasible", SHIFT, "excess / 2"),
-    Mutant("costs as rewards", FORMULAS, "priced", "m.R - lam * costs", "m.R + lam * costs"),
-    Mutant("rewards doubled", FORMULAS, "earned", "ops.sum(ops.dot(mu, m.R))", "2 * ops.sum(ops.dot(mu, m.R))"),
+    planted("a slack of half the values", FORMULAS, "slack", "V[:, None]", "V[:, None] / 2"),
+    planted("twice the visits leave", FORMULAS, "outflow", "ops.sum(mu)", "ops.sum(mu) * 2"),
+    planted("the flow along transposed transitions", FORMULAS, "outflow", FLOW, "ops.transition(m.P, mu)"),
+    planted("visits that are no policy", FORMULAS, "conditional", "ops.sum(mu)[:, None]", "ops.sum(ops.sum(mu))"),
+    planted("values lowered where they should rise", FORMULAS, "feasible", "V + " + SHIFT, "V - " + SHIFT),
+    planted("values raised by half the residual", FORMULAS, "feasible", SHIFT, "excess / 2"),
+    planted("costs as rewards", FORMULAS, "priced", "m.R - lam * costs", "m.R + lam * costs"),
+    planted("rewards doubled", FORMULAS, "earned", "ops.sum(ops.dot(mu, m.R))", "2 * ops.sum(ops.dot(mu, m.R))"),
 )
 EPENOUX = "d'Epenoux 1963; Puterman 1994, section 6.9"
 ALTMAN = "Altman 1999, chapter 3"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,6 +98,24 @@ def test_successive_draws_are_independent() -> None:
     assert improbability(np.bincount(ones, minlength=5), np.full(5, K), stats.binom.pmf(np.arange(5), 4, 0.5)) > RARE
     same = np.array([(ones[1:] > 2).astype(int) @ (ones[:-1] > 2)])
     assert improbability(same, np.array([K - 1]), np.array([(5 / 16) ** 2])) > RARE / 10
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("rho", [None, [0.25, 0.25, 0.5], [Fraction(1, 3), Fraction(1, 3), Fraction(1, 3)]])
+def test_episodes_of_a_model_are_those_of_its_arrays(sparse: bool, rho: Any) -> None:
+    """As built from the arrays, with every check of them; masked actions, ends and the start among them."""
+    R = np.array([[0.5, -np.inf], [0.25, 1.0], [0.0, 0.0]])
+    end = np.array([[0.0, 0.0], [0.125, 0.0], [0.0, 0.5]])
+    P = (1.0 - end)[..., None] * np.array([0.5, 0.25, 0.25])
+    mdp = MDP(P, R, Fraction(1, 2), end=end, rho=[0.5, 0.25, 0.25], state_labels=["a", "b", "c"], name="mine")
+    mdp = mdp.to_sparse() if sparse else mdp
+    found = episodic(mdp, 4, rho=rho)
+    wanted = FiniteHorizonMDP(
+        mdp.csr() if sparse else mdp.P, R, H=4, end=end, rho=mdp.rho if rho is None else rho, name="mine"
+    )
+    assert found == wanted and repr(found) == repr(wanted) and found.stage(0) == wanted.stage(0)
+    assert found.is_exact == wanted.is_exact and found.is_sparse == sparse and found.stage(0).gamma == 1
+    assert episodic(MDP(P + end[..., None] / 3, R, 0.5), 4).rho is None
 
 
 @pytest.mark.parametrize("learner", [UCB_H(0.1, 0.05), StagedRandom()], ids=["deterministic", "stochastic"])
