@@ -70,11 +70,11 @@ def mark(ax: Axes, floor: float, text: str = "rounding") -> None:
     ax.axhspan(low, floor, facecolor="none", edgecolor=FAINT, hatch="////", linewidth=0, zorder=0.4, gid="floor")
     ax.annotate(
         text,
-        (1, floor),
+        (0, floor),  # on the left, where errors are still large
         xycoords=("axes fraction", "data"),
-        xytext=(-2, 1.5),
+        xytext=(2, 1.5),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         va="bottom",
         color=GREY,
         fontsize="small",

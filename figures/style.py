@@ -127,6 +127,7 @@ class Style:
             "legend.labelspacing": 0.3,
             "figure.constrained_layout.w_pad": 0.03,
             "figure.constrained_layout.h_pad": 0.03,
+            "figure.constrained_layout.wspace": 0.04,
             "image.cmap": "cividis",
         } | self.rc
 

@@ -68,6 +68,8 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
         ax.set_title(f"{agent.replace(', no bonus', ' (0)')}: {even:.3f}", fontsize=style.small)
         ax.set_xticks([])
         ax.set_yticks([])
+        for side in ax.spines.values():
+            side.set(visible=True, linewidth=0.4, color="#999999")
     fig.colorbar(mesh, ax=axes, label="visits", aspect=40, pad=0.02, location="bottom" if style.width < 4 else "right")
     return fig
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Fast rates for entropy, slow ones for rewards"
+CLAIMS = ("fast_entropy.C9",)
 TABLES = ("gaps", "slopes")
 H, SHARE, RESAMPLES = 6, 64, 2000
 ARMS, STEPS = 4, 10

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Visits of the double chain, and how even they are"
+CLAIMS = ("rf_express.C4",)
 TABLES = ("visits", "entropies")
 H, SIDE, LENGTH = 20, 21, 31
 POOLED_GAP = 1e-3

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Regret of episodic learners"
+CLAIMS = ("ucbvi.C1", "ucbvi.C2", "optimistic_q.C2")
 SHORT = {
     "OptimisticPlanning Hoeffding": "optimistic, Hoeffding",
     "OptimisticPlanning Bernstein": "optimistic, Bernstein",

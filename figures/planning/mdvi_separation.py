@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "MDVI and value iteration, one draw from each pair"
+CLAIMS = ("mdvi.C8",)
 ALPHAS = (0.0, 0.9, 0.99, 1.0)
 QUICK: dict[str, Any] = {"K": 800, "alphas": (0.0, 0.99), "seeds": 6}
 SECONDS = {"quick": 2.0}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Entropy and return along temperatures"
+CLAIMS = ("sac_v2.C4",)
 REWARDS = (1.0, 0.5, 0.0)
 QUICK: dict[str, Any] = {"points": 25, "seeds": 4}
 SECONDS = {"quick": 1.0, "paper": 2.0}

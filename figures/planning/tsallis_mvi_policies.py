@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Tsallis policies and supports against the index q"
+CLAIMS = ("tsallis_mvi.C6", "tsallis_mvi.C7")
 NAMES = {"entropy": "Tsallis entropy", "divergence": "Tsallis divergence", "mvi": "MVI(q)"}
 INDICES = (0.5, 1.0, 1.5, 2.0, 3.0, 10.0)
 VALUES = (1.0, 0.9, 0.5, 0.0, -1.0)
