@@ -76,8 +76,9 @@ def compute(
     for name in claims:
         paper = listed[name.partition(".")[0]]
         (claim,) = (c for c in load_paper(paper.room, paper.key) if c.id == name)
-        ratios, attacked = instances(claim), _attacked(claim, evaluations, seed, keep)
-        if np.isnan(attacked) or not len(ratios):
+        ratios = instances(claim)
+        attacked = _attacked(claim, evaluations, seed, keep) if len(ratios) else np.nan
+        if np.isnan(attacked):
             raise ValueError(f"{name} has no quotients")
         words, top = MAIN.get(name, name), [attacked, ratios.max()]
         rows += [(name, words, "instance", x) for x in ratios.tolist()]
@@ -127,10 +128,11 @@ def draw(table: Table, style: Style) -> Figure:
         strokes = {"marker": "|", "markersize": 6, "linestyle": "none", "color": style.palette[0], "alpha": 0.35}
         ax.plot(x, [y] * len(x), markeredgewidth=0.5, label="random instance" if y == 0 else None, **strokes)
         drawn = part.where(kind="drawn").columns["ratio"]
-        square = {"marker": "s", "markersize": 4, "linestyle": "none", "color": "black", "markerfacecolor": "none"}
-        said = "largest of the stored runs" if len(drawn) and not named else None
-        named |= said is not None
-        ax.plot(drawn, [y] * len(drawn), markeredgewidth=0.7, clip_on=False, zorder=4, label=said, **square)
+        if len(drawn):
+            square = {"marker": "s", "markersize": 4, "linestyle": "none", "color": "black", "markerfacecolor": "none"}
+            label = None if named else "largest of the stored runs"
+            ax.plot(drawn, [y], markeredgewidth=0.7, clip_on=False, zorder=4, label=label, **square)
+            named = True
         middle = part.where(kind="median").columns["ratio"][0]
         look = {"marker": "|", "markersize": 9, "linestyle": "none", "color": "black", "markeredgewidth": 1.6}
         ax.plot(middle, y, label="median" if y == 0 else None, **look)

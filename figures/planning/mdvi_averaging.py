@@ -63,7 +63,7 @@ def draw(table: Table, style: Style) -> Figure:
     )
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    decimals(ax.yaxis)
+    decimals(ax.yaxis, at=(1.0, 2.0, 3.0, 5.0))
     outer([ax], x=r"$1 - \alpha$", y=r"rms of $(1-\alpha) E_K$")
     ax.legend(loc="upper left")
     return fig

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from figures.axes import shades
 from figures.panels import each, listed, panels
 from figures.table import Table
 from tabular.instances import ring
@@ -56,7 +57,7 @@ def draw(table: Table, style: Style) -> Figure:
         shape = (len(betas), len(states["state"]))
         grid = part.columns["V"].reshape(shape)
         mesh = ax.imshow(grid, aspect="auto", cmap="cividis", vmin=V.min(), vmax=V.max(), origin="lower")
-        dark = np.asarray(mesh.norm(grid)) < 0.6
+        dark = shades(grid.ravel(), None, (float(V.min()), float(V.max())))[1].reshape(shape)
         for ink, here in (("white", dark), ("black", ~dark)):
             _moves(ax, part.columns["action"].reshape(shape), here, ink)
         ax.set_xticks(
@@ -80,7 +81,13 @@ def _moves(ax: Axes, actions: np.ndarray, here: np.ndarray, ink: str) -> None:
     """Arrows to the left and right and dots, in the cells of one ink."""
     rows, states = np.nonzero(here & (actions != 0))
     lengths = 0.64 * actions[rows, states]
-    head: dict[str, Any] = {"headwidth": 4.2, "headlength": 3.6, "headaxislength": 3.2, "minshaft": 1.0, "minlength": 0.0}
+    head: dict[str, Any] = {
+        "headwidth": 4.2,
+        "headlength": 3.6,
+        "headaxislength": 3.2,
+        "minshaft": 1.0,
+        "minlength": 0.0,
+    }
     ax.quiver(
         states, rows, lengths, 0.0 * lengths, angles="xy", scale_units="x", scale=1.0, units="inches", width=0.011,
         pivot="mid", color=ink, **head,

@@ -88,7 +88,7 @@ def draw(table: Table, style: Style) -> Figure:
         axes[0, j].set_title(NAMES[scheme])
         for i, name in enumerate(("index $q$", "index $q$", "step $k$")):
             axes[i, j].set_xlabel(name)
-    for i, name in enumerate(("after one step", f"after {last} steps", "support")):
+    for i, name in enumerate(("probability\n(one step)", f"probability\n({last} steps)", "size of\nsupport")):
         axes[i, 0].set_ylabel(name)
     axes[2, 0].locator_params(axis="y", integer=True)
     style.legend(fig, axes[:2])
