@@ -110,10 +110,10 @@ def _attacked(claim: Claim, evaluations: int, seed: int, keep: str | Path | None
 
 
 def instances(claim: Claim) -> np.ndarray:
-    """Quotients of the first instances of each family, without those where the bound is not positive."""
-    seen = [glimpse(claim, f) for f in range(len(claim.family))]
-    ratios = np.concatenate([np.asarray(s.ratio, dtype=np.float64) for s in seen if s is not None])
-    return ratios[np.isfinite(ratios)]
+    """Quotients of the first instances of each family, without those where the bound is not positive; of an identity none."""
+    seen = [s for s in (glimpse(claim, f) for f in range(len(claim.family))) if s is not None]
+    ratios = [np.asarray(s.ratio, dtype=np.float64) for s in seen if s.quotient and not s.identity]
+    return np.concatenate([r[np.isfinite(r)] for r in (np.empty(0), *ratios)])
 
 
 def draw(table: Table, style: Style) -> Figure:

@@ -11,6 +11,8 @@ import pytest
 
 from figures import discovery
 from figures.captions import plain, tex
+from figures.exploration.fast_entropy_grid import AGENTS as GRID
+from figures.exploration.fast_entropy_grid import SIDE
 from figures.planning.foundations_tightness import MAIN
 from figures.saving import faults
 from figures.style import Style
@@ -31,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "planning.soft_robust_ring": {},
     "planning.tsallis_mvi_policies": {},
     "preferences.best_of_n_divergence": {},
-    "exploration.fast_entropy_grid": {"agents": AGENTS, "transitions": 400, "seeds": 2},
+    "exploration.fast_entropy_grid": {},
     "exploration.fast_entropy_rates": {"K": 256, "seeds": 2},
     "exploration.fast_entropy_visits": {"agents": AGENTS, "transitions": 400, "seeds": 2},
     "exploration.psrl_comparison": {"T": 200, "seeds": 3},
@@ -39,8 +41,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "exploration.ucbvi_regret": {"K": 64, "seeds": 2},
     "exploration.ucrl2_regret": {"T": 500, "seeds": 3},
 }
-OTHERS = {"planning.foundations_times", "exploration.fast_entropy_grid"}
-"""Numbers that are times, and a table of what computes another one."""
+TIMED = {"planning.foundations_times"}
+"""Its numbers are times."""
 EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"figure {name}"), id=name) for name in SMALL]
 
 
@@ -54,8 +56,21 @@ def attacked() -> Table:
     return Table.of_rows(("claim", "words", "kind", "ratio"), rows, evaluations=1, seed=0)
 
 
+def visited() -> tuple[Table, Table]:
+    """Of all agents on the grid; the oracles of the real table take seconds."""
+    counts = np.random.default_rng(5).poisson(np.geomspace(0.02, 3000, SIDE**2))
+    rows = [("grid", agent, s, float(n), 0.0, 2.0 * n) for agent in GRID for s, n in enumerate(counts)]
+    even = [("grid", agent, "states", 0.711, 0.7, 0.72) for agent in GRID]
+    told = {"H": 20, "level": 0.95, "transitions": 600_000, "seeds": 12}
+    names = ("world", "agent", "state", "mean", "lower", "upper")
+    return Table.of_rows(names, rows, **told), Table.of_rows(("world", "agent", "quantity", *names[3:]), even, **told)
+
+
+MADE_UP = {"planning.foundations_tightness": attacked, "exploration.fast_entropy_grid": visited}
+
+
 def computed(name: str) -> Any:
-    return attacked() if name.endswith("_tightness") else import_module(f"figures.{name}").compute(**SMALL[name])
+    return MADE_UP[name]() if name in MADE_UP else import_module(f"figures.{name}").compute(**SMALL[name])
 
 
 table = cache(computed)
@@ -83,7 +98,7 @@ def test_captions_say_what_they_must(name: str) -> None:
         assert any(w in caption.lower() for w in words), words
 
 
-@pytest.mark.parametrize("name", [p for p in EACH if p.id not in OTHERS])
+@pytest.mark.parametrize("name", [p for p in EACH if p.id not in TIMED | set(MADE_UP)])
 def test_tables_repeat_to_the_bit(name: str) -> None:
     one, two = (t if isinstance(t, tuple) else (t,) for t in (table(name), computed(name)))
     for a, b in zip(one, two, strict=True):
