@@ -41,7 +41,7 @@ bench: $(READY)  ## the project beside its peers: tables, raw numbers and the pl
 
 figures: $(READY)  ## every figure at the quick size, and the tightness of every claim without one, in results/figures; see docs/figures.md
 	$(BIN)/python -m figures all --quick --format pdf,svg
-	$(BIN)/python -m figures tightness all --quick --format pdf
+	$(BIN)/python -m figures tightness all --quick --format pdf,png
 
 report: $(READY)  ## what the store knows, as a site in report/ to open in a browser; runs nothing
 	$(CHECK) report

@@ -14,7 +14,7 @@ And it may have
 - ``TITLE: str``, where the docstring's first line is not it;
 - ``SECONDS: dict``, rough seconds of the sizes ``"quick"`` and ``"paper"`` on one processor, said before there is anything better;
 - ``TABLES: tuple[str, ...]``, names of the tables of a tuple, for their files;
-- ``CLAIMS: tuple[str, ...]``, the claims that it is the figure of: they get no generated one.
+- ``CLAIMS: tuple[str, ...]``, the claims that it shows: their pages in the report have it, and ``tightness all`` leaves them out.
 
 A module without ``draw`` is a table only.
 """

@@ -9,8 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BELOW = 4.0
-"""The axis ends at the floor divided by this."""
+BELOW = 100.0
+"""The axis ends at the floor divided by this: room for the word, where no curve can be."""
 
 
 class Pinned(NamedTuple):
@@ -70,13 +70,15 @@ def mark(ax: Axes, floor: float, text: str = "rounding") -> None:
     ax.axhspan(low, floor, facecolor="none", edgecolor=FAINT, hatch="////", linewidth=0, zorder=0.4, gid="floor")
     ax.annotate(
         text,
-        (1, floor),
+        (1, np.sqrt(low * floor)),
         xycoords=("axes fraction", "data"),
-        xytext=(-2, 1.5),
+        xytext=(-2, 0),
         textcoords="offset points",
         ha="right",
-        va="bottom",
+        va="center_baseline",
         color=GREY,
-        fontsize="small",
+        fontsize="x-small",
         gid="floor",
+        zorder=1,  # below the edge of the axes
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.2},
     )

@@ -67,12 +67,12 @@ def percent(level: float) -> str:
     return f"{100 * level:g} per cent"
 
 
-def decimals(*axes: Any) -> None:
-    """Logarithmic axes of little more than a decade: marks at 1, 2 and 5, as plain numbers."""
+def decimals(*axes: Any, at: Sequence[float] = (1.0, 2.0, 5.0)) -> None:
+    """Logarithmic axes of little more than a decade: marks at these parts of each, as plain numbers."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for axis in axes:
-        axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+        axis.set_major_locator(LogLocator(10, subs=at))
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axis.set_minor_formatter(NullFormatter())
 

@@ -127,6 +127,7 @@ class Style:
             "legend.labelspacing": 0.3,
             "figure.constrained_layout.w_pad": 0.03,
             "figure.constrained_layout.h_pad": 0.03,
+            "figure.constrained_layout.wspace": 0.04,
             "image.cmap": "cividis",
         } | self.rc
 
@@ -227,5 +228,5 @@ class Style:
         for n in range(len(labels), 1, -1):
             widths = [max(len(x.replace("$", "").replace("\\", "")) for x in labels[k::n]) for k in range(n)]
             if sum((4.4 + 0.52 * w) * em for w in widths) <= self.width:
-                return n
+                return ceil(len(labels) / ceil(len(labels) / n))  # no row much shorter than the others
         return 1

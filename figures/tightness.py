@@ -59,12 +59,12 @@ def figures(names: Sequence[str], size: str, store: Path, attacks: Path | None) 
     if names[0] == "all":
         apart = claimed()
         jobs = [job for job in jobs if job.id not in apart]
-    kappa, known = attacked(attacks), _known(store)
+    kappa, there_is = attacked(attacks), known(store)
     sources = {e.id: (paper.short, e.source or "") for paper in registry.load() for e in paper.claims}
     made = []
     for job in jobs:
         claim = job.load()
-        there = found(claim, known, job.paper[0] if job.paper else None)
+        there = found(claim, there_is, job.paper[0] if job.paper else None)
         short, source = sources.get(job.id, (str(job.file), ""))
         about = {"claim": job.id, "source": f"{short}, {source}" if source else short, "attacked": kappa.get(job.id)}
         rests_on = (workers.code_of(claim), _stored(there), about)
@@ -107,7 +107,8 @@ def _kappa(text: str) -> float | None:
         return None
 
 
-def _known(folder: Path) -> Known:
+def known(folder: Path) -> Known:
+    """What a store knows; nothing where there is none."""
     if not (folder / "results.sqlite").is_file():
         return Known.of(None)
     with Store(folder) as store:

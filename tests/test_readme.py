@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from figures import discovery
 from proofs_check.cli import OK, main, parser
 from proofs_check.tables import markdown
 
@@ -50,3 +51,13 @@ def test_files_it_points_to_exist() -> None:
     for text in (README, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")):
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_pictures_have_words_and_a_command_that_makes_them() -> None:
+    found = re.findall(r"!\[([^\]]*)\]\(([^)]+)\)\n\n`python -m figures (\w+)[^`]* --format (\w+)`", README)
+    assert len(found) == README.count("![") == 3
+    for words, target, name, form in found:
+        file = ROOT / target
+        assert len(words) > 80 and file.name == f"{name}.{form}" and 1000 < file.stat().st_size < 150_000, target
+        assert [e.name for e in discovery.selected([name])] == [name]
+    assert {p.name for p in (ROOT / "docs" / "images").iterdir()} == {Path(target).name for _, target, _, _ in found}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from figures.exploration.fast_entropy_visits import SIDE
+from figures.exploration.fast_entropy_visits import ROUNDS, SIDE
 from figures.exploration.fast_entropy_visits import compute as visited
 from figures.panels import each
 from figures.pieces import Tell
@@ -34,8 +34,8 @@ AGENTS = (
     "EntGame, no bonus",
     "RF-UCRL",
 )
-QUICK: dict[str, Any] = {"transitions": 60_000, "seeds": 2}
-SECONDS = {"quick": 120.0}
+QUICK: dict[str, Any] = {"transitions": 60_000, "seeds": 2, "rounds": 100}
+SECONDS = {"quick": 80.0}
 
 
 def compute(
@@ -43,11 +43,14 @@ def compute(
     agents: Sequence[str] = AGENTS,
     transitions: int | None = None,
     seeds: int | None = None,
+    rounds: int = ROUNDS,
     keep: str | Path | None = None,
     tell: Tell | None = None,
 ) -> tuple[Table, Table]:
     """Visits and entropies as ``fast_entropy_visits.compute`` has them, of the grid. None: as many as the paper has."""
-    return visited(worlds=("grid",), agents=agents, transitions=transitions, seeds=seeds, keep=keep, tell=tell)
+    return visited(
+        worlds=("grid",), agents=agents, transitions=transitions, seeds=seeds, rounds=rounds, keep=keep, tell=tell
+    )
 
 
 def draw(table: tuple[Table, Table], style: Style) -> Figure:
@@ -56,11 +59,14 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
 
     counted, spread = table
     agents = each(counted.columns["agent"])
-    rows, cols = style.grid(len(agents), 1.3)
-    fig, axes = style.figure(rows, cols, 1.12, squeeze=False)
+    narrow = style.width < 4
+    rows, cols = style.grid(len(agents), 1.05 if narrow else 1.3)
+    fig, axes = style.figure(rows, cols, 1.2 if narrow else 1.02, squeeze=False)
+    for ax in axes.ravel()[len(agents) :]:
+        ax.set_axis_off()
     mean = counted.columns["mean"]
     norm = LogNorm(mean[mean > 0].min(), mean.max())
-    for ax, agent in zip(axes.ravel(), agents, strict=True):
+    for ax, agent in zip(axes.ravel(), agents, strict=False):
         grid = counted.where(agent=agent).columns["mean"].reshape(SIDE, SIDE)
         ax.patch.set(hatch="//////", edgecolor="#BBBBBB", facecolor="white")
         mesh = ax.imshow(np.ma.masked_equal(grid, 0.0), norm=norm, cmap="cividis", interpolation="nearest")
@@ -68,7 +74,9 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
         ax.set_title(f"{agent.replace(', no bonus', ' (0)')}: {even:.3f}", fontsize=style.small)
         ax.set_xticks([])
         ax.set_yticks([])
-    fig.colorbar(mesh, ax=axes, label="visits", aspect=40, pad=0.02, location="bottom" if style.width < 4 else "right")
+        for side in ax.spines.values():
+            side.set(visible=True, linewidth=0.4, color="#999999")
+    fig.colorbar(mesh, ax=axes, label="visits", aspect=40, pad=0.02, location="bottom" if narrow else "right")
     return fig
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Fast rates for entropy, slow ones for rewards"
+CLAIMS = ("fast_entropy.C9",)
 TABLES = ("gaps", "slopes")
 H, SHARE, RESAMPLES = 6, 64, 2000
 ARMS, STEPS = 4, 10
@@ -82,7 +83,7 @@ def draw(table: tuple[Table, Table], style: Style) -> Figure:
     """A panel for each problem, with the slopes measured."""
     gaps, slopes = table
     problems = each(gaps.columns["problem"])
-    fig, axes = panels(style, len(problems), 1.0, least=1.7)
+    fig, axes = panels(style, len(problems), 1.0 if style.width > 4 else 0.6, least=1.7)
     for ax, problem in zip(axes, problems, strict=True):
         part = gaps.where(problem=problem)
         for i, scale in enumerate(each(part.columns["scale"])):

@@ -36,21 +36,23 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Visits of the double chain, and how even they are"
+CLAIMS = ("rf_express.C4",)
 TABLES = ("visits", "entropies")
 H, SIDE, LENGTH = 20, 21, 31
 POOLED_GAP = 1e-3
-SHARE = 64
+SHARE, ROUNDS = 64, 200
 QUICK: dict[str, Any] = {"transitions": 20_000, "seeds": 6}
 SECONDS = {"quick": 30.0}
 
 
 class World(NamedTuple):
-    """One of the two experiments: its model, sizes, and whether EntGame clips its values."""
+    """One of the two experiments: its model, sizes, whether EntGame clips its values, and the rounds of MaxEnt."""
 
     make: Callable[[], MDP]
     transitions: int
     seeds: int
     clip: bool
+    rounds: int = ROUNDS
 
 
 def _grid() -> MDP:
@@ -65,11 +67,11 @@ WORLDS = {
 }
 
 
-def _stationary(fh: FiniteHorizonMDP) -> np.ndarray:
+def _stationary(fh: FiniteHorizonMDP, rounds: int) -> np.ndarray:
     """MaxEnt's policy for the discount 1 - 1/H: stationary, played for H steps."""
     m = fh.stage(0)
     discounted = MDP(m.csr(), m.R, 1.0 - 1.0 / fh.H, rho=fh.rho)
-    pi = max_ent(discounted, 200, sigma=1e-3 / m.S, of="states").result["pi"]
+    pi = max_ent(discounted, rounds, sigma=1e-3 / m.S, of="states").result["pi"]
     return np.repeat(pi[None], fh.H, axis=0)
 
 
@@ -78,7 +80,7 @@ AGENTS: dict[str, Callable[[FiniteHorizonMDP, World], Any]] = {
     "MTEE oracle": lambda fh, w: Fixed(maximum_trajectory_entropy(fh, last=True).pi),
     "MVEE oracle": lambda fh, w: Fixed(maximum_visitation_entropy(fh, tol=1e-6).pi),
     "pooled oracle": lambda fh, w: Fixed(maximum_pooled_entropy(fh, tol=POOLED_GAP).pi),
-    "MaxEnt": lambda fh, w: Fixed(_stationary(fh)),
+    "MaxEnt": lambda fh, w: Fixed(_stationary(fh, w.rounds)),
     "EntGame": lambda fh, w: EntGame(clip=w.clip),
     "EntGame, no bonus": lambda fh, w: EntGame(bonus_scale=0.0, clip=w.clip),
     "UCBVI-Ent": lambda fh, w: UCBVI_Ent(),
@@ -95,11 +97,13 @@ def compute(
     agents: Sequence[str] = tuple(AGENTS),
     transitions: int | None = None,
     seeds: int | None = None,
+    rounds: int = ROUNDS,
     level: float = 0.95,
     keep: str | Path | None = None,
     tell: Tell | None = None,
 ) -> tuple[Table, Table]:
     r"""Visits by state, and entropies by agent. ``transitions`` and ``seeds``: None for those of the paper.
+    ``rounds`` of MaxEnt, which looks for its policy in the known model.
 
     Visits: columns ``world``, ``agent``, ``state``, ``mean`` number of visits over seeds, ``lower`` and ``upper``, a
     sup-t band that holds at all states of an agent at once, cut off at zero (a state that no seed visited has no width).
@@ -114,12 +118,12 @@ def compute(
     counted: list[tuple[Any, ...]] = []
     spread: list[tuple[Any, ...]] = []
     for name in worlds:
-        w = WORLDS[name]
+        w = WORLDS[name]._replace(rounds=rounds)
         fh = episodic(w.make(), H)
         K, many = (transitions or w.transitions) // H, seeds or w.seeds
         found = results([_one(name, fh, w, agent, K) for agent in agents], range(many), keep=keep, tell=tell)
         for agent in agents:
-            part = found[_name(name, agent, K)]
+            part = found[_name(name, agent, K, rounds)]
             band = simultaneous_band(part["visits"], level)
             columns = (band.mean, np.maximum(band.lower, 0.0), band.upper)
             counted += [(name, agent, s, *x) for s, x in enumerate(zip(*columns, strict=True))]
@@ -129,7 +133,13 @@ def compute(
                     spread.append((name, agent, quantity, one.mean[0], one.lower[0], one.upper[0]))
         spread += _largest(name, fh)
     names = ("world", "agent", "state", "mean", "lower", "upper")
-    told = {"H": H, "level": level, "transitions": transitions or w.transitions, "seeds": seeds or w.seeds}
+    told = {
+        "H": H,
+        "level": level,
+        "rounds": rounds,
+        "transitions": transitions or w.transitions,
+        "seeds": seeds or w.seeds,
+    }
     return Table.of_rows(names, counted, **told), Table.of_rows(
         ("world", "agent", "quantity", "mean", "lower", "upper"), spread, **told
     )
@@ -212,8 +222,9 @@ def _largest(name: str, fh: FiniteHorizonMDP) -> list[tuple[Any, ...]]:
     return rows
 
 
-def _name(world: str, agent: str, K: int) -> str:
-    return f"visits {world} {agent} K={K}"
+def _name(world: str, agent: str, K: int, rounds: int) -> str:
+    fewer = f" rounds={rounds}" if agent == "MaxEnt" and rounds != ROUNDS else ""
+    return f"visits {world} {agent} K={K}{fewer}"
 
 
 def _one(world: str, fh: FiniteHorizonMDP, w: World, agent: str, K: int) -> Runs:
@@ -241,7 +252,7 @@ def _one(world: str, fh: FiniteHorizonMDP, w: World, agent: str, K: int) -> Runs
         interact(fh, learner, few, threads=1)
         return few / K
 
-    return Runs(_name(world, agent, K), run, trial)
+    return Runs(_name(world, agent, K, w.rounds), run, trial)
 
 
 def _exact(fh: FiniteHorizonMDP, learner: Any, each: float) -> dict[str, np.ndarray]:

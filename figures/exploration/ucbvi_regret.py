@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Regret of episodic learners"
+CLAIMS = ("ucbvi.C1", "ucbvi.C2", "optimistic_q.C2")
 SHORT = {
     "OptimisticPlanning Hoeffding": "optimistic, Hoeffding",
     "OptimisticPlanning Bernstein": "optimistic, Bernstein",
@@ -210,8 +211,8 @@ def caption(table: Table) -> str:
         else ""
     )
     return (
-        r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward against episodes, by exact values of the "
-        "policies played. Upper row (left "
+        r"Regret $\sum_k \rho \cdot (V^* - V^{\pi_k})$ in units of reward (a number: no norm) against episodes, by exact "
+        "values of the policies played. Upper row (left "
         "column where there are two): bonuses with the constants of a theorem, printed or derived here; lower row: "
         "smaller constants, for which "
         rf"nothing is guaranteed, and learners without a bonus. Confidence $\delta$ = {p['delta']:g}. Soft "

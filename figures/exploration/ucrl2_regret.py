@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Regret of UCRL2"
+CLAIMS = ("ucrl2.C1",)
 DELTA, LEAVE, ARMS = 0.1, 1 / 16, 4
 SHARE = 16
 QUICK: dict[str, Any] = {"T": 20000, "seeds": 6}

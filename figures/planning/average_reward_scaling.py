@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Average reward: the pair of scalings"
+CLAIMS = ("average_reward.C5", "average_reward.C5c")
 TIMES = (1, 2, 4, 8, 16, 32, 64)
 QUICK: dict[str, Any] = {"times": (1, 4, 16), "multiples": (4, 16, 64), "runs": 100}
-SECONDS = {"quick": 3.0}
+SECONDS = {"quick": 3.0, "paper": 15.0}
 
 
 def compute(

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 TITLE = "The polytope of value functions, and three ways through it"
 STARTS = (((0.94, 0.03, 0.03), (0.94, 0.03, 0.03)), ((0.03, 0.94, 0.03), (0.1, 0.8, 0.1)))
 """Policies, state by state."""
+DOUBLED = (0, *(2**i for i in range(20)))
+"""Steps of the natural policy gradient that have a marker."""
 QUICK: dict[str, Any] = {}
-SECONDS = {"quick": 2.0}
+SECONDS = {"quick": 2.0, "paper": 2.0}
 
 
 def two_states() -> MDP:
@@ -107,8 +109,8 @@ def draw(table: Table, style: Style) -> Figure:
     for ax, (kind, letter) in zip(axes, kinds.items(), strict=True):
         for i in each(cells.columns["start"]):
             c = cells.where(start=i).columns
-            ax.fill(c["V0"], c["V1"], facecolor="#E4E4E4", edgecolor="none", zorder=0)
-            ax.plot(c["V0"], c["V1"], color="#AAAAAA", linewidth=0.4, zorder=0.5)
+            ax.fill(c["V0"], c["V1"], facecolor="#DDDDDD", edgecolor="#DDDDDD", linewidth=0.8, zorder=0)
+            ax.plot(c["V0"], c["V1"], color="#999999", linewidth=0.3, zorder=0.5)
         if kind == "soft policy iteration":
             ax.plot(
                 optima["V0"],
@@ -126,7 +128,8 @@ def draw(table: Table, style: Style) -> Figure:
                 i = {"": 2, r"\tau": 0, r"\eta": 3}[letter] + (j if letter else 0)
                 look = style.line(i) | {"markersize": 2.4, "linewidth": 0.9, "linestyle": style.dashes[j]}
                 label = (f"${letter} = {parameter:g}$" if letter else None) if start == 0 else None
-                ax.plot(c["V0"], c["V1"], label=label, **look)
+                often = None if kind != "natural policy gradient" else [k for k in DOUBLED if k < len(c["k"])]
+                ax.plot(c["V0"], c["V1"], label=label, markevery=often, **look)
                 ax.plot(
                     c["V0"][0], c["V1"][0], marker="o", markersize=5, markerfacecolor="white", color="black", zorder=3
                 )
@@ -155,5 +158,5 @@ def caption(table: Table) -> str:
         "those of all temperatures. "
         rf"Natural policy gradient with softmax policies, $\pi_{{k+1}} \propto \pi_k \exp(\eta Q^{{\pi_k}})$, "
         rf"$\eta$ = {etas} (temperature 0), "
-        rf"{p['K']} steps. Nothing is drawn at random: no seeds, no band."
+        rf"{p['K']} steps, with a marker at 1, 2, 4, 8, ... of them. Nothing is drawn at random: no seeds, no band."
     )

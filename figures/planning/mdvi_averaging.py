@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from figures.panels import outer, panels
+from figures.panels import decimals, outer, panels
 from figures.table import Table
 from proofs_check.claims.planning.mdvi_rates import moments
 from tabular.reference import NumpyOps
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "MDVI: what averaging gains"
+CLAIMS = ("mdvi.C4a",)
 LENGTHS = (2, 4, 8, 16, 32, 64, 128)
 QUICK: dict[str, Any] = {"lengths": (2, 4, 8, 16, 32), "runs": 500}
 SECONDS = {"quick": 1.0, "paper": 1.0}
@@ -45,7 +46,7 @@ def compute(
 
 def draw(table: Table, style: Style) -> Figure:
     """Both logarithmic, so that a root is a line of slope 1/2."""
-    fig, (ax,) = panels(style, 1, 0.5 if style.width > 4 else 0.75)
+    fig, (ax,) = panels(style, 1, 0.38 if style.width > 4 else 0.68)
     c = table.columns
     ax.plot(
         c["one_minus_alpha"],
@@ -61,7 +62,8 @@ def draw(table: Table, style: Style) -> Figure:
         c["one_minus_alpha"], c["sampled"], yerr=c["error"], label="sampled", linestyle="none", capsize=2, **look
     )
     ax.set_xscale("log", base=2)
-    ax.set_yscale("log", base=2)
+    ax.set_yscale("log")
+    decimals(ax.yaxis, at=(1.0, 2.0, 3.0, 5.0))
     outer([ax], x=r"$1 - \alpha$", y=r"rms of $(1-\alpha) E_K$")
     ax.legend(loc="upper left")
     return fig

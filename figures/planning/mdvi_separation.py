@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from figures.bands import simultaneous_band
-from figures.panels import banded, each, floored, legend, listed, outer, panels, percent
+from figures.panels import banded, each, floored, headroom, legend, listed, outer, panels, percent
 from figures.table import Table
 from tabular.instances import garnet
 from tabular.planning.mdvi import mdvi
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "MDVI and value iteration, one draw from each pair"
+CLAIMS = ("mdvi.C8",)
 ALPHAS = (0.0, 0.9, 0.99, 1.0)
 QUICK: dict[str, Any] = {"K": 800, "alphas": (0.0, 0.99), "seeds": 6}
 SECONDS = {"quick": 2.0}
@@ -64,20 +65,37 @@ def draw(table: Table, style: Style) -> Figure:
         label = "value iteration" if alpha == 0 else rf"MDVI, $\alpha = {alpha:g}$"
         axes[0].plot(c["samples"], c["last_mean"], label=label, markevery=max(1, len(c["k"]) // 8), **style.line(i))
         style.band(axes[0], c["samples"], c["last_lower"], c["last_upper"], i)
-        banded(style, axes[1], c, i, label, x="samples")
+        if _rounded(table):
+            style.band(axes[1], c["samples"], c["lower"], c["upper"], i)
+            style.errors(axes[1], c["samples"], c["mean"], table.parameters["floor"], i, label=label)
+        else:
+            banded(style, axes[1], c, i, label, x="samples")
     for ax, title in zip(axes, ("last policy", "all policies in turn"), strict=True):
         ax.set_xscale("log")
         ax.set_title(title)
     axes[0].set_ylim(bottom=0)
-    floored(axes[1], table.columns["mean"], table.parameters["floor"])
+    if _rounded(table):
+        headroom(axes[1:])
+    else:
+        floored(axes[1], table.columns["mean"], table.parameters["floor"])
     outer(axes, x="samples", y="loss (sup norm)")
     legend(style, fig, axes)
     return fig
 
 
+def _rounded(table: Table) -> bool:
+    """Whether a mean on the logarithmic axis is near the floor, which has to be drawn then."""
+    return bool(table.columns["mean"].min() <= 3.0 * table.parameters["floor"])
+
+
 def caption(table: Table) -> str:
     """What the figure shows."""
     p = table.parameters
+    floor = f"{p['floor']:.0e}, the rounding of values of this size"
+    if _rounded(table):
+        floor = f"Hatched: below {floor}; what is at or below it, zeros included, stands on it, hollow."
+    else:
+        floor = f"No mean on the logarithmic axis is near {floor}."
     return (
         r"Loss $\|V^* - V^\pi\|_\infty$ (sup norm, units of reward) against samples. Left: of the last policy, on "
         "a linear axis, as it may "
@@ -89,7 +107,5 @@ def caption(table: Table) -> str:
         "model and its draws, the same "
         rf"for all $\alpha$. Lines: means over {p['seeds']} seeds. Bands: simultaneous over all recorded "
         "iterations of a curve, "
-        f"{percent(p['level'])} (sup-t); one that reaches zero goes down to the edge. No mean on the logarithmic "
-        "axis is near "
-        rf"{p['floor']:.0e}, the rounding of values of this size."
+        f"{percent(p['level'])} (sup-t); one that reaches zero goes down to the edge. {floor}"
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "MoCoVI: error of values against queries"
+CLAIMS = ("mocovi.C6a", "mocovi.C8")
 QUICK: dict[str, Any] = {"ds": (1, 2), "K": 5}
 SECONDS = {"quick": 1.0, "paper": 10.0}
 STATES, GAMMA = 36, 0.9

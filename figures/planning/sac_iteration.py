@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Soft policy iteration: the quadratic tail"
+CLAIMS = ("sac.C3b", "sac.C3d")
 QUICK: dict[str, Any] = {"K": 6, "seeds": 4}
 SECONDS = {"quick": 2.0, "paper": 5.0}
 

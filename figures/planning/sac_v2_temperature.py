@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Entropy and return along temperatures"
+CLAIMS = ("sac_v2.C4",)
 REWARDS = (1.0, 0.5, 0.0)
+NAMES = {"bandit": "bandit", "garnet": "Garnets"}
 QUICK: dict[str, Any] = {"points": 25, "seeds": 4}
 SECONDS = {"quick": 1.0, "paper": 2.0}
 
@@ -68,12 +70,12 @@ def draw(table: Table, style: Style) -> Figure:
                 "color": style.palette[i],
                 "linestyle": style.dashes[i] if model == "bandit" else "solid",
             }
-            axes[0].plot(c["tau"], c[quantity], label=f"{what}, {model}" if named else None, **look | thin)
+            axes[0].plot(c["tau"], c[quantity], label=f"{what}, {NAMES[model]}" if named else None, **look | thin)
         look = {
             "color": style.palette[2 if model == "bandit" else 4],
             "linestyle": "solid" if model == "bandit" else "dashed",
         }
-        axes[1].plot(c["evenness"], c["regained"], label=model if named else None, **look | thin)
+        axes[1].plot(c["evenness"], c["regained"], label=NAMES[model] if named else None, **look | thin)
     axes[0].set_xscale("log")
     axes[0].set_xlabel(r"temperature $\tau$")
     axes[0].set_ylabel("share of the largest")

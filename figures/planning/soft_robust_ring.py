@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from figures.axes import shades
 from figures.panels import each, listed, panels
 from figures.table import Table
 from tabular.instances import ring
@@ -14,11 +15,13 @@ from tabular.planning.soft_robust import robust_policy_iteration
 from tabular.risk import Entropic
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from figures.style import Style
 
 TITLE = "Robust policies on the ring"
+CLAIMS = ("soft_robust.C7",)
 BETAS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)
 QUICK: dict[str, Any] = {}
 SECONDS = {"quick": 1.0, "paper": 1.0}
@@ -54,20 +57,9 @@ def draw(table: Table, style: Style) -> Figure:
         shape = (len(betas), len(states["state"]))
         grid = part.columns["V"].reshape(shape)
         mesh = ax.imshow(grid, aspect="auto", cmap="cividis", vmin=V.min(), vmax=V.max(), origin="lower")
-        for (row, s), action in np.ndenumerate(part.columns["action"].reshape(shape)):
-            ink = "white" if np.asarray(mesh.norm(grid[row, s])).item() < 0.6 else "black"
-            if action:
-                look = {
-                    "arrowstyle": "->",
-                    "color": ink,
-                    "linewidth": 0.7,
-                    "shrinkA": 0,
-                    "shrinkB": 0,
-                    "mutation_scale": 4,
-                }
-                ax.annotate("", (s + 0.32 * action, row), (s - 0.32 * action, row), arrowprops=look)
-            else:
-                ax.plot(s, row, marker="o", markersize=2, color=ink)
+        dark = shades(grid.ravel(), None, (float(V.min()), float(V.max())))[1].reshape(shape)
+        for ink, here in (("white", dark), ("black", ~dark)):
+            _moves(ax, part.columns["action"].reshape(shape), here, ink)
         ax.set_xticks(
             states["state"], [f"{r:g}".replace("-", "\u2212") for r in states["reward"]], fontsize=style.small - 0.5
         )
@@ -83,6 +75,25 @@ def draw(table: Table, style: Style) -> Figure:
             ax.set_ylabel(r"aversion $\beta$")
     fig.colorbar(mesh, ax=axes, label="robust value", aspect=30, pad=0.02)
     return fig
+
+
+def _moves(ax: Axes, actions: np.ndarray, here: np.ndarray, ink: str) -> None:
+    """Arrows to the left and right and dots, in the cells of one ink."""
+    rows, states = np.nonzero(here & (actions != 0))
+    lengths = 0.64 * actions[rows, states]
+    head: dict[str, Any] = {
+        "headwidth": 4.2,
+        "headlength": 3.6,
+        "headaxislength": 3.2,
+        "minshaft": 1.0,
+        "minlength": 0.0,
+    }
+    ax.quiver(
+        states, rows, lengths, 0.0 * lengths, angles="xy", scale_units="x", scale=1.0, units="inches", width=0.011,
+        pivot="mid", color=ink, **head,
+    )  # fmt: skip
+    rows, states = np.nonzero(here & (actions == 0))
+    ax.plot(states, rows, marker="o", markersize=2.0, linestyle="none", color=ink)
 
 
 def caption(table: Table) -> str:

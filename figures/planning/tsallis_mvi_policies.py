@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Tsallis policies and supports against the index q"
+CLAIMS = ("tsallis_mvi.C6", "tsallis_mvi.C7")
 NAMES = {"entropy": "Tsallis entropy", "divergence": "Tsallis divergence", "mvi": "MVI(q)"}
 INDICES = (0.5, 1.0, 1.5, 2.0, 3.0, 10.0)
 VALUES = (1.0, 0.9, 0.5, 0.0, -1.0)
@@ -87,7 +88,7 @@ def draw(table: Table, style: Style) -> Figure:
         axes[0, j].set_title(NAMES[scheme])
         for i, name in enumerate(("index $q$", "index $q$", "step $k$")):
             axes[i, j].set_xlabel(name)
-    for i, name in enumerate(("after one step", f"after {last} steps", "support")):
+    for i, name in enumerate(("probability\n(one step)", f"probability\n({last} steps)", "size of\nsupport")):
         axes[i, 0].set_ylabel(name)
     axes[2, 0].locator_params(axis="y", integer=True)
     style.legend(fig, axes[:2])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from figures.style import Style
 
 TITLE = "Best of n: divergence and its bound"
+CLAIMS = ("best_of_n.C1", "best_of_n.C2", "best_of_n.C3")
 SIZES = (2, 10, 100, 1000)
 QUICK: dict[str, Any] = {}
 SECONDS = {"quick": 1.0, "paper": 1.0}

@@ -26,13 +26,15 @@ WORDS = ("tight", "holds", "refuted", "vacuous", "undecided", NOT_RUN, NOT_CHECK
 
 @dataclass
 class ClaimPage:
-    """One claim. ``claim`` is None where no code states it; ``found`` is what the store knows."""
+    """One claim. ``claim`` is None where no code states it; ``found`` is what the store knows; ``figures`` show it, and the
+    plot of its tightness is among them where it was drawn."""
 
     entry: registry.ClaimEntry
     paper: PaperPage
     claim: Claim | None
     found: Found
     statement: Markup = field(default_factory=Markup)
+    figures: list[figures.Figure] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -125,6 +127,8 @@ def gather(names: Sequence[str], known: Known) -> list[PaperPage]:
     for page in pages:
         links = {c.label: f"{c.id}.html" for c in page.claims}
         for c in page.claims:
+            plot = figures.tightness(c.id, page.file)
+            c.figures = figures.showing(c.id) + [plot] * (c.claim is not None and plot.made is not None)
             c.statement = marks.statement(c.entry.statement, c.id, {k: v for k, v in links.items() if k != c.label})
     return pages
 

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from proofs_check import digests, registry
-from proofs_check.report import marks, numbers, wording
+from proofs_check.report import figures, marks, numbers, wording
 from proofs_check.report.pages import OWN, WORDS, ClaimPage, PaperPage
 from proofs_check.report.pictures import Extras, pictures
 from proofs_check.report.results import Known
@@ -48,9 +48,9 @@ def build(papers: Sequence[PaperPage], known: Known, more: Extras) -> dict[str, 
     page("verdicts.html", "verdicts.html")
     page("provenance.html", "provenance.html", claims=claims)
     for paper in papers:
-        for figure in paper.figures:
+        for figure in (*paper.figures, *(f for c in paper.claims for f in c.figures)):
             if figure.made is not None:
-                files[f"figures/{figure.name}.svg"] = figure.made.read_bytes()
+                files[figure.href] = figure.made.read_bytes()
         page(paper.href, "paper.html", paper=paper)
         for i, c in enumerate(paper.claims):
             near = {"before": paper.claims[i - 1] if i else None, "after": next(iter(paper.claims[i + 1 :]), None)}
@@ -139,4 +139,6 @@ def commands(c: ClaimPage) -> list[tuple[str, str]]:
         out.append(("the instance below, with both sides", ["show", name, *seed, "--instance", str(address)]))
     out.append(("a search for a worse one", ["attack", name]))
     out.append(("the mutants", ["mutants", c.paper.file or c.paper.key]))
-    return [(what, shlex.join(["proofs-check", *words])) for what, words in out]
+    listed = [(what, shlex.join(["proofs-check", *words])) for what, words in out]
+    plot = figures.tightness(c.id, c.paper.file)
+    return listed if plot in c.figures else [*listed, ("a plot of its tightness", plot.command)]

@@ -21,6 +21,7 @@ from figures.discovery import Entry
 from figures.making import Figure, Place
 from figures.style import Style
 from figures.table import Table
+from proofs_check import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE = '''"""mine: a line that rises."""
@@ -127,6 +128,23 @@ def test_modules_keep_the_contract(entry: Entry) -> None:
     assert entry.title and not entry.title.endswith(".")
     assert isinstance(entry.constant("QUICK", None), dict)
     assert set(entry.constant("SECONDS", {})) <= {"quick", "paper"}
+
+
+FIELD = {
+    "fast_entropy_grid",
+    "foundations_errors",
+    "foundations_polytope",
+    "foundations_times",
+    "foundations_tightness",
+}
+"""Those that show no claim in particular."""
+
+
+def test_figures_of_papers_name_claims_that_there_are() -> None:
+    shown = {e.name: e.constant("CLAIMS", ()) for e in discovery.entries() if e.drawn}
+    known = {c.id for paper in registry.load() for c in paper.claims}
+    assert {name for name, claims in shown.items() if not claims} == FIELD
+    assert discovery.claimed() == {claim for claims in shown.values() for claim in claims} <= known
 
 
 def test_tables_are_kept_under_code_and_arguments(tmp_path: Path) -> None:

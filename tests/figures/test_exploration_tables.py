@@ -30,20 +30,10 @@ def loops(model, pi: np.ndarray | None) -> float:
     return float(model.rho @ V)
 
 
-def same(one: Table, two: Table) -> None:
-    assert list(one.columns) == list(two.columns) and len(one) > 0
-    for name, x in one.columns.items():
-        np.testing.assert_array_equal(x, two.columns[name])
-
-
 # -- regret -------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def regret() -> Table:
     return ucbvi_regret.compute(K=200, seeds=4, players=FEW)
-
-
-def test_regret_tables_repeat_to_the_bit(regret: Table) -> None:
-    same(regret, ucbvi_regret.compute(K=200, seeds=4, players=FEW))
 
 
 def test_curves_rise_inside_their_bands_and_below_what_can_be_lost(regret: Table) -> None:
@@ -84,7 +74,7 @@ def test_printed_bounds_are_those_of_the_claims_and_say_nothing(regret: Table) -
 # -- the lower bound ----------------------------------------------------------------------------------------
 def test_no_learner_beats_the_lower_bound() -> None:
     """The mean over planted arms is at least ``least``; a band below it would refute the bound, or the regret."""
-    c = ucbvi_lower_bound.compute(**ucbvi_lower_bound.QUICK).columns
+    c = ucbvi_lower_bound.compute(Ks=(64, 256), seeds=16).columns
     assert (c["upper"] >= c["least"]).all() and (c["least"] > 0.08).all()
     uniform = c["learner"] == "Random"
     np.testing.assert_allclose(c["mean"][uniform], c["uniform"][uniform], rtol=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction as F
 from math import log
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from figures.planning import foundations_errors, foundations_polytope, foundations_tightness, foundations_times
 from figures.preferences import best_of_n_divergence
 from proofs_check.claims.preferences import best_of_n
+from proofs_check.cli import main as proofs_check
 from tabular import Shannon, solve
 from tabular.instances import garnet
 from tabular.reference import NumpyOps
@@ -130,16 +132,31 @@ def test_where_the_three_iterations_go() -> None:
 
 
 # -- tightness ----------------------------------------------------------------------------------------------
-def test_attacks_reach_no_less_than_instances_and_nothing_exceeds_a_bound() -> None:
-    claims = ("foundations.C15", "best_of_n.C7")
-    table = foundations_tightness.compute(claims=claims, evaluations=200)
-    for claim in claims:
-        part = table.where(claim=claim)
-        found = part.where(kind="instance").columns["ratio"]
-        top, middle = (part.where(kind=kind).columns["ratio"] for kind in ("attacked", "median"))
-        assert len(found) > 100 and found.max() <= top[0] <= 1 and middle[0] == np.median(found)
+def test_a_claim_without_quotients_is_refused() -> None:
     with pytest.raises(ValueError, match=r"foundations\.C6 has no quotients"):
         foundations_tightness.compute(claims=("foundations.C6",), evaluations=50)
+
+
+def test_attacks_reach_no_less_than_instances_and_the_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That of a complete run of the claim as it is; and an attack is not repeated because the store has changed."""
+    size = {"claims": ("best_of_n.C7",), "evaluations": 100, "keep": tmp_path / "keep"}
+    before = foundations_tightness.compute(**size, store=tmp_path / "store")
+    found = before.where(kind="instance").columns["ratio"]
+    top, middle = (before.where(kind=kind).columns["ratio"] for kind in ("attacked", "median"))
+    assert len(found) > 100 and found.max() <= top[0] <= 1 and middle[0] == np.median(found)
+    (kept,) = (tmp_path / "keep").glob("*.npz")
+    written = kept.stat().st_mtime_ns
+    assert len(before.where(kind="drawn")) == 0 and "square" not in foundations_tightness.caption(before)
+    command = ["verify", "best_of_n.C7", "--quick", "--no-mutants", "--json", "--store", str(tmp_path / "store")]
+    assert proofs_check(command) == 0
+    (stored,) = re.findall(r'"ratio": ([0-9.e-]+)', capsys.readouterr().out)
+    after = foundations_tightness.compute(**size, store=tmp_path / "store")
+    (drawn,) = after.where(kind="drawn").columns["ratio"]
+    assert (kept.stat().st_mtime_ns, drawn) == (written, float(stored))
+    assert (
+        after.where(kind="instance").columns["ratio"].max() <= drawn <= after.where(kind="attacked").columns["ratio"][0]
+    )
+    assert "stored runs of 1 of the claims" in foundations_tightness.caption(after)
 
 
 # -- times --------------------------------------------------------------------------------------------------

@@ -18,6 +18,23 @@ def test_one_draw_separates() -> None:
     assert (table.columns["samples"] == 60 * table.columns["k"]).all()
 
 
+def test_losses_that_are_rounding_stand_on_the_floor() -> None:
+    """As at the size of the paper, where a mean is no more than rounding."""
+    from figures.style import Style
+
+    table = mdvi_separation.compute(K=50, seeds=2, alphas=(0.0, 0.9))
+    assert "No mean" in mdvi_separation.caption(table)
+    low = Table(
+        dict(table.columns) | {"mean": np.where(table.columns["k"] == 50, 0.0, table.columns["mean"])}, table.parameters
+    )
+    assert "Hatched" in mdvi_separation.caption(low)
+    for t, floors in ((table, 0), (low, 1)):
+        style = Style.of()
+        with style.context():
+            axes = mdvi_separation.draw(t, style).axes
+        assert sum(line.get_gid() == "floor" for line in axes[1].lines) == floors and axes[1].get_ylim()[0] > 0
+
+
 def test_exact_and_sampled_averages_agree_and_fall_with_the_root() -> None:
     table = mdvi_averaging.compute(lengths=(8, 16, 32), runs=4000).columns
     assert (np.abs(table["exact"] - table["sampled"]) < 6 * table["error"]).all()

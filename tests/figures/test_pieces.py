@@ -29,12 +29,12 @@ def test_points_that_go_together_need_no_more_and_others_do() -> None:
 
 
 def test_bands_cover_whole_curves_as_often_as_they_say() -> None:
-    """300 random walks of 20 steps, ten seeds each. Three deviations are 3.8 of 100, and correlations are estimated: two more."""
+    """200 random walks of 20 steps, ten seeds each. Three deviations are 4.6 of 100, and correlations are estimated: two more."""
     rng, inside = np.random.default_rng(3), 0
-    for _ in range(300):
+    for _ in range(200):
         band = simultaneous_band(np.cumsum(rng.normal(size=(10, 20)), axis=1))
         inside += bool(((band.lower <= 0) & (0 <= band.upper)).all())
-    assert inside / 300 >= 0.95 - 0.038 - 0.02
+    assert inside / 200 >= 0.95 - 0.046 - 0.02
 
 
 def test_points_without_variation_have_no_width() -> None:

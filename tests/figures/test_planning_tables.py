@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
-from importlib import import_module
 from itertools import product
 from math import comb
 
@@ -23,28 +22,6 @@ from tabular import MDP, evaluate_average
 from tabular.instances import garnet
 from tabular.mixing import t_minorize
 from tabular.planning.mdvi import mdvi
-
-NAMES = [
-    "average_reward_scaling",
-    "mdvi_averaging",
-    "mdvi_separation",
-    "mocovi_error",
-    "sac_iteration",
-    "sac_v2_temperature",
-    "soft_robust_ring",
-    "tsallis_mvi_policies",
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_quick_tables_repeat_to_the_bit_and_are_shorter(name: str) -> None:
-    module = import_module(f"figures.planning.{name}")
-    one, two = module.compute(**module.QUICK), module.compute(**module.QUICK)
-    for a, b in zip(*(t if isinstance(t, tuple) else (t,) for t in (one, two)), strict=True):
-        assert len(a) > 0 and list(a.columns) == list(b.columns)
-        for column, x in a.columns.items():
-            np.testing.assert_array_equal(x, b.columns[column])
-
 
 # -- mocovi -------------------------------------------------------------------------------------------------
 PRINTED = {

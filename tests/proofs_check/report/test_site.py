@@ -165,20 +165,6 @@ def test_results_of_before_and_counterexamples_as_drawn_are_shown_as_such(
     assert broken(made, tmp_path / "site") == []
 
 
-def test_an_image_of_a_figure_is_embedded_with_its_words(
-    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    drawn = tmp_path / "results" / "figures" / "mdvi_averaging.svg"
-    drawn.parent.mkdir(parents=True)
-    drawn.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>', encoding="utf-8")
-    assert main(["report", "mdvi", "--out", "site"]) == OK
-    assert broken(made, tmp_path / "site") == []
-    assert (tmp_path / "site/figures/mdvi_averaging.svg").read_bytes() == drawn.read_bytes()
-    images = [e for e in made.parse(tmp_path / "site/papers/mdvi.html").iter() if str(e.tag).endswith("}img")]
-    assert len(images) == 1 and "root mean square" in images[0].attrib["alt"]
-
-
 def test_the_whole_registry_makes_a_page_of_each_paper_and_claim(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
