@@ -20,7 +20,7 @@ from proofs_check.adversary.engine import attack
 from proofs_check.claim import Claim
 from proofs_check.loading import load_paper
 from proofs_check.report.results import CURRENT, found
-from proofs_check.runner import glimpse
+from proofs_check.runner import screened
 from proofs_check.selection import papers
 from proofs_check.workers import code_of
 
@@ -111,7 +111,8 @@ def _attacked(claim: Claim, evaluations: int, seed: int, keep: str | Path | None
 
 def instances(claim: Claim) -> np.ndarray:
     """Quotients of the first instances of each family, without those where the bound is not positive; of an identity none."""
-    seen = [s for s in (glimpse(claim, f) for f in range(len(claim.family))) if s is not None]
+    first = [screened(claim, f"{family.name}[{f}]:0", 0) for f, family in enumerate(claim.family)]
+    seen = [s for s in first if s is not None]
     ratios = [np.asarray(s.ratio, dtype=np.float64) for s in seen if s.quotient and not s.identity]
     return np.concatenate([r[np.isfinite(r)] for r in (np.empty(0), *ratios)])
 
