@@ -141,7 +141,7 @@ FIELD = {
 
 
 def test_figures_of_papers_name_claims_that_there_are() -> None:
-    shown = {e.name: e.constant("CLAIMS", ()) for e in discovery.entries() if e.drawn}
+    shown = {e.name: e.constant("CLAIMS", ()) for e in discovery.entries() if e.drawn and e.room != "deep"}
     known = {c.id for paper in registry.load() for c in paper.claims}
     assert {name for name, claims in shown.items() if not claims} == FIELD
     assert discovery.claimed() == {claim for claims in shown.values() for claim in claims} <= known

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ def die(_: Any) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_copy_spoils_nothing() -> None:
+def spoiling(_: Any) -> None:
     assert [in_a_copy(add, 2), in_a_copy(add, 3)] == [2, 3] and STATE == [0]
     assert apart(add, 4, ("fractions",)) == 4 and STATE == [0]
 
 
-def test_what_a_copy_raises_comes_back() -> None:
+def raising(_: Any) -> None:
     with pytest.raises(KeyError, match="mine"):
         in_a_copy(fail, None)
     with pytest.raises(WorkerDied, match="without a result"):
@@ -43,11 +44,18 @@ def test_what_a_copy_raises_comes_back() -> None:
     assert in_a_copy(add, 1) == 1
 
 
-def test_a_copy_leaves_no_file_open() -> None:
+def opening(_: Any) -> None:
     before = len(os.listdir("/proc/self/fd"))
     for n in range(3):
         in_a_copy(add, n)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("what", [spoiling, raising, opening])
+def test_a_copy_spoils_nothing_raises_and_leaves_no_file_open(what: Callable[[Any], None]) -> None:
+    """In a process of one thread, which this one is not once a test before has begun some."""
+    with pool(1, {}) as made:
+        assert collect(made, what, [None]) == [None]
 
 
 def where(_: int) -> tuple[int, int]:
