@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ def test_of_what_was_not_drawn_there_is_the_command(made: Made) -> None:
     page = made.site / "claims/mdvi.C8.html"
     assert images(made, page) == {} and "mdvi_separation : not drawn yet." in made.text(page)
     assert "python -m figures tightness mdvi.C8" in made.text(page)
-    assert f"python -m figures tightness {made.own}::own.C1" in made.text(made.site / "claims/own.C1.html")
+    own = shlex.quote(f"{made.own}::own.C1")
+    assert f"python -m figures tightness {own}" in made.text(made.site / "claims/own.C1.html")
 
 
 def test_sharp_pictures_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
