@@ -54,7 +54,8 @@ class Backups:
         P = mdp.P
         work = (len(P.data) if isinstance(P, CSR) else P.size) + mdp.S * mdp.A
         self.compiled = work > COMPILE_ABOVE if compiled is None else compiled
-        self.threads = 1 if threads is None and work <= THREADS_ABOVE else threads
+        serial = not self.compiled or work <= THREADS_ABOVE
+        self.threads = 1 if threads is None and serial else threads
         if self.threads is None and work <= OTHER_THREADS_ABOVE:
             from tabular._jit import has_tbb
 

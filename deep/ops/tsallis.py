@@ -142,7 +142,7 @@ def _dense(d: Any, like: Any) -> Any:
     return jnp.zeros_like(like) if isinstance(d, SymbolicZero) else d
 
 
-@partial(jax.custom_jvp, nondiff_argnums=())
+@jax.custom_jvp
 def _policy(x: Any, w: Any, q: Any, weights: Any, mask: Any) -> Any:
     return _maximiser(x, w, q, weights, mask)
 
@@ -163,7 +163,7 @@ def _policy_jvp(primals: Any, tangents: Any) -> Any:
     return pi, jnp.where(live, s * (dz - dnu) / q, 0.0)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=())
+@jax.custom_jvp
 def _energy(x: Any, w: Any, q: Any, weights: Any, mask: Any) -> Any:
     return _value(x, w, q, weights, mask)
 

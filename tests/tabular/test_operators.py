@@ -21,7 +21,7 @@ from tabular import (
     occupancy,
     q_values,
 )
-from tabular._backups import DENSE_SOLVE, Backups
+from tabular._backups import COMPILE_ABOVE, DENSE_SOLVE, THREADS_ABOVE, Backups
 from tabular.operators import transition_matrix
 
 EPS = np.finfo(float).eps
@@ -273,3 +273,17 @@ def test_sparse_linear_systems(n: int) -> None:
     residual = (pi * q_values(mdp, V)).sum(axis=1) - V
     assert np.abs(residual).max() <= 1e-10 * np.abs(V).max()
     assert (occupancy(mdp, pi) * mdp.R).sum() == pytest.approx(V.mean(), rel=1e-9, abs=1e-9)
+
+
+def test_loops_that_are_not_compiled_ask_for_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model between the two limits: looking for TBB would load it for nothing."""
+    from tabular import _jit
+
+    S, A = 400, 2
+    mdp = MDP(np.full((S, A, S), 1.0 / S), np.ones((S, A)), 0.9)
+    assert THREADS_ABOVE < S * A * S < COMPILE_ABOVE
+    asked: list[int] = []
+    monkeypatch.setattr(_jit, "has_tbb", lambda: bool(asked.append(1)))
+    plain = Backups(mdp)
+    assert not plain.compiled and plain.threads == 1 and not asked
+    assert Backups(mdp, compiled=True).compiled and asked
