@@ -7,6 +7,7 @@ model is here; an ending enters only through the missing mass of ``P``.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -61,18 +62,14 @@ class Backups:
 
             self.threads = None if has_tbb() else 1
         if isinstance(P, CSR):
-            count = np.diff(P.indptr)
-            self.longest = int(count.max(initial=0))
-            self._owner = np.repeat(np.arange(mdp.S * mdp.A), 0 if self.compiled else count)
-        else:
-            self.longest = mdp.S
-        self.reward_scale = float(np.abs(mdp.rewards).max())
+            self._owner: Any = None if self.compiled else np.repeat(np.arange(mdp.S * mdp.A), np.diff(P.indptr))
+        self.longest = mdp.longest
+        self.reward_scale = max(float(mdp.rewards.max()), -float(mdp.rewards.min()))
         mass = 1.0 - mdp.end[mdp.mask] if mdp.has_end else np.ones(1)
         self.mass_min, self.mass_max = float(mass.min()), float(mass.max())
         self._ops = NumpyOps()
-        self._block = np.empty((mdp.S, mdp.A)) if self.compiled else None
-        self._best = np.empty(mdp.S if self.compiled else 0, dtype=np.int32)
-        self._chosen: Any = None  # the action values whose maximisers they are
+        self._block: np.ndarray | None = None
+        self._maxima: Any = None
         self.plain = mdp._exact is None and self.reward_scale > 0.0
         self.large = self.compiled and self.plain and mdp.gamma < 1.0
         # Kernels know the built-in regularisers, and those for which row functions were registered.
@@ -118,21 +115,17 @@ class Backups:
 
     def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
         """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
-        if self.compiled and self._rows and not V.any():  # R is Q, and P is not read
-            R = self.mdp.rewards if self.full else np.where(self.mask, self.mdp.rewards, -np.inf)
-            TV = np.empty(self.S)
-            if self.hard:
-                self._greedy("greedy", R, self.mask, TV, self._best)
-                self._chosen = R
-            else:
-                self._kernel("conjugate", R, TV)
-            return R, TV, float(TV.min()), float(TV.max())
+        if self.compiled and self._block is None:
+            self._block = np.empty((self.S, self.A))
         if self.compiled and self._rows:
             TV = np.empty(self.S)
             Q: Any = self._block
+            if not self.hard and not V.any():  # R is Q, and P is not read
+                np.copyto(Q, self.mdp.rewards if self.full else np.where(self.mask, self.mdp.rewards, -np.inf))
+                self._kernel("conjugate", Q, TV)
+                return Q, TV, float(TV.min()), float(TV.max())
             if self.hard:
-                low, high = self._kernel("backup_max", V, Q, TV, self._best)
-                self._chosen = Q
+                low, high = self._kernel("backup_max", V, Q, TV, np.empty(self.S, dtype=np.int32))
             else:
                 low, high = self._kernel("soft_backup", V, Q, TV)
             return Q, TV, float(low), float(high)
@@ -141,19 +134,36 @@ class Backups:
         change = TV - V
         return Q, TV, float(change.min()), float(change.max())
 
+    def maxima(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """As ``backup`` without regulariser, with maximisers (S,) instead of ``Q``; the next call overwrites them."""
+        if not self.compiled:
+            Q, TV, low, high = self.backup(V)
+            return Q.argmax(axis=1), TV, low, high
+        if self._maxima is None:
+            from tabular._maxima import Maxima
+
+            self._maxima = Maxima(self)
+        TV = np.empty(self.S)
+        if not V.any():
+            self._maxima.of_zero(TV)
+            return self._maxima.actions, TV, float(TV.min()), float(TV.max())
+        low, high = self._maxima(V, TV)
+        return self._maxima.actions, TV, low, high
+
     def stages(self, V: np.ndarray, Q: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
         """Compiled backward induction without regulariser through H stages of this model, from ``V[H]`` into the rest of ``V``
         (H+1, S) and the others (H, S, A).
         """
         kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
-        self._greedy(f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, pi, log_pi)
+        self.run("stages", f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, pi, log_pi)
 
-    def _greedy(self, name: str, *arrays: Any) -> None:
+    def run(self, module: str, name: str, *arrays: Any) -> Any:
+        """A kernel of ``tabular._kernels`` by name, under the threads of this model."""
         from tabular._jit import threads
-        from tabular._kernels import stages
 
         with threads(self.threads):
-            getattr(stages, name + ("" if self.threads == 1 else "_parallel"))(*arrays)
+            home = import_module(f"tabular._kernels.{module}")
+            return getattr(home, name + ("" if self.threads == 1 else "_parallel"))(*arrays)
 
     def policy(self, Q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Maximiser of each row and its logarithm: (S, A) each."""
@@ -179,15 +189,11 @@ class Backups:
             return pi
         return self.policy(Q)[0]
 
-    def greedy(self, Q: np.ndarray) -> np.ndarray:
-        """(S,) lowest maximisers of what ``backup`` returned last, without regulariser; the next call overwrites them."""
-        return self._best if Q is self._chosen else Q.argmax(axis=1)
-
     def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A deterministic policy (S,) as ``pi`` and ``log_pi``."""
         if self.compiled:
             pi, log_pi = np.empty((self.S, self.A)), np.empty((self.S, self.A))
-            self._greedy("one_hot", actions, pi, log_pi)
+            self.run("stages", "one_hot", actions, pi, log_pi)
             return pi, log_pi
         chosen = actions[:, None] == np.arange(self.A)
         return chosen.astype(np.float64), np.where(chosen, 0.0, -np.inf)

@@ -47,8 +47,8 @@ class MDP:
     """
 
     __slots__ = (
-        "A", "S", "_P", "_exact", "_hash", "_off", "action_labels", "end", "gamma", "gamma_exact", "has_end", "mask", "name",
-        "rewards", "rho", "state_labels",
+        "A", "S", "_P", "_exact", "_hash", "_longest", "_off", "action_labels", "end", "gamma", "gamma_exact", "has_end", "mask",
+        "name", "rewards", "rho", "state_labels",
     )  # fmt: skip
 
     S: int
@@ -66,6 +66,7 @@ class MDP:
     _P: Any
     _exact: Any
     _hash: str | None
+    _longest: int | None
     _off: float | None
 
     def __init__(
@@ -127,6 +128,7 @@ class MDP:
         put(self, "_P", CSR(*map(check.sealed, P)) if isinstance(P, CSR) else check.sealed(P))
         put(self, "_exact", exact)
         put(self, "_hash", None)
+        put(self, "_longest", None)
         put(self, "_off", None)
         put(self, "has_end", bool(fields["end"].any()))
 
@@ -221,11 +223,18 @@ class MDP:
         return len(self._P.data) if self.is_sparse else int(np.count_nonzero(self._P))
 
     @property
+    def longest(self) -> int:
+        """Most successors of a pair, as they are stored."""
+        if self._longest is None:
+            n = int(np.diff(self._P.indptr).max(initial=0)) if self.is_sparse else self.S
+            object.__setattr__(self, "_longest", n)
+        return int(self._longest)  # type: ignore[arg-type]
+
+    @property
     def row_error(self) -> float:
         """Bound on ``|P[s, a].sum() + end[s, a] - 1|`` over the available pairs, for the floats as they are."""
         from tabular.reference.enclosures import row_deviation
 
-        longest = int(np.diff(self._P.indptr).max(initial=0)) if self.is_sparse else self.S
         off = self._off
         if off is None:
             from tabular.reference.numpy_ops import row_expectation
@@ -233,7 +242,7 @@ class MDP:
             total = row_expectation(self._P, np.ones(self.S), self.S, self.A) + self.end
             off = float(np.abs(total - 1.0)[self.mask].max(initial=0.0))
             object.__setattr__(self, "_off", off)
-        return float(row_deviation(np.array(1.0 + off), longest + 1))  # no sum lies farther from one
+        return float(row_deviation(np.array(1.0 + off), self.longest + 1))  # no sum lies farther from one
 
     @property
     def is_exact(self) -> bool:

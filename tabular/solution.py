@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, NamedTuple
@@ -37,9 +38,35 @@ class Certificate(NamedTuple):
     reference: str
 
 
+class Later:
+    """An array that is formed when it is first read."""
+
+    def __init__(self, form: Callable[[], np.ndarray]) -> None:
+        self.form = form
+
+
+class _Array:
+    """A field that takes arrays and ``Later`` ones, and gives arrays."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, solution: Any, owner: type | None = None) -> Any:
+        if solution is None:
+            return self
+        value = solution.__dict__[self.name]
+        if isinstance(value, Later):
+            value = solution.__dict__[self.name] = value.form()
+        return value
+
+    def __set__(self, solution: Any, value: Any) -> None:
+        solution.__dict__[self.name] = value
+
+
 @dataclass(frozen=True)
 class Solution:
-    """A certified answer; ``V``, ``Q``, ``pi`` belong to the same iterate.
+    """A certified answer; ``V``, ``Q``, ``pi`` belong to the same iterate. Of large models ``Q`` and the policy are formed when
+    they are first read.
 
     Attributes
     ----------
@@ -83,6 +110,13 @@ class Solution:
     def asdict(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
+    def with_(self, **changes: Any) -> Solution:
+        """A copy with other fields; what is formed later still is."""
+        return Solution(**{f.name: self.__dict__[f.name] for f in fields(self)} | changes)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.asdict()
+
     def _facts(self) -> list[tuple[str, str]]:
         """What people are shown, line by line."""
         return [
@@ -102,6 +136,10 @@ class Solution:
         from tabular._html import table
 
         return table("Solution", self._facts())
+
+
+for _name in ("Q", "pi", "log_pi"):
+    setattr(Solution, _name, _Array(_name))
 
 
 def _shown(regularizer: Any) -> str:

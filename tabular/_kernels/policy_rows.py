@@ -34,16 +34,22 @@ def _pick(indptr, indices, data, actions, A, starts, new_indices, new_data):
             new_data[k] = data[k - first + shift]
 
 
-def _advance_padded(indices, data, gamma, x, V, out):
-    """As `advance` for rows of one length, indices and data (S, L)."""
-    low, high = np.inf, -np.inf
+@kernel
+def padded(indices, data, x, s):
+    """Row s of rows of one length, (S, L), times x; all in single precision."""
+    step = np.float32(0.0)
+    for k in range(indices.shape[1]):
+        step += data[s, k] * x[np.uint64(indices[s, k])]
+    return step
+
+
+def _advance_padded(indices, data, gamma, x, scale, V, out):
+    """As `advance` for padded rows, with `scale` times x as the correction."""
+    low, high = np.float32(np.inf), np.float32(-np.inf)
     for s in prange(x.size):
-        step = 0.0
-        for k in range(indices.shape[1]):
-            step += data[s, k] * x[np.uint64(indices[s, k])]
-        step *= gamma
+        step = gamma * padded(indices, data, x, s)
         out[s] = step
-        V[s] += step
+        V[s] += scale * step
         low = min(low, step)
         high = max(high, step)
     return low, high
@@ -59,7 +65,7 @@ def _exchange(indptr, indices, data, new, old, A, padded_indices, padded_data):
             n = np.uint64(indptr[s * A + new[s] + 1]) - first
             for k in range(n):
                 padded_indices[s, k] = indices[first + k]
-                padded_data[s, k] = data[first + k]
+                padded_data[s, k] = data[first + k]  # rounded
             for k in range(n, L):
                 padded_data[s, k] = 0.0
 

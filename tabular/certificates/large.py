@@ -33,50 +33,91 @@ from tabular.certificates.float_bounds import (
 )
 from tabular.certificates.model import Doubled
 from tabular.regularizers import Hard, Shannon, Tsallis
-from tabular.solution import Certificate
+from tabular.solution import Certificate, Later
 
 REFERENCE_STAGES = "monotonicity of the backup, by induction from the last stage; rounding: Higham 2002"
 
 
-def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray) -> dict[str, Certificate]:
+def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray | Later) -> dict[str, Certificate]:
     """As ``certify`` in float64: of ``V`` (S,), and of ``pi`` (S, A), the maximiser at ``backup.Q``.
 
     ``b`` are the ``Backups`` of a discounted model of floats, ``backup`` is the ``Backup`` of ``V``.
     """
-    mdp, reg, Q, TV = b.mdp, b.reg, backup.Q, backup.TV
-    size = 1.001 * max(backup.size, float(np.abs(V).max()))
+    mdp, reg, TV = b.mdp, b.reg, backup.TV
+    largest = max(float(TV.max()), -float(TV.min()))
+    size = 1.001 * max(backup.size, float(V.max()), -float(V.min()))
     off = mdp.row_error
     r = radius(b.longest, b.reward_scale, size, off) + 8 * U * (size + b.reward_scale)
+    conjugate, cost = conjugate_error(reg, b.A, largest), cost_of_rounding(reg, b.A)
+    change = V - TV
+    wide = None if conjugate is None else 1.001 * (r + conjugate) + 4 * U * float(np.abs(change).max())
+    if not mdp.has_end and wide is not None and cost is not None:
+        star, own, gap = _one_gap(change, mdp.gamma, wide, 1.001 * (cost + 2 * r))
+        least = (1.0 - mdp.gamma) * (1 - 2 * U)
+    else:
+        star, own, least = _rows(b, V, backup, pi, change, r, wide, cost)
+        gap = gap_certificate((-star[1], -star[0]), (-own[1], -own[0]))
+    out = {
+        "V - V*": Certificate("V - V*", "componentwise", *star, REFERENCE),
+        "V - V^pi": Certificate("V - V^pi", "componentwise", *own, REFERENCE),
+        "max(V* - V^pi)": gap,
+    }
+    bound = size + max(float(star[1].max()), -float(star[0].min()))
+    moved = _floats_change(off, mdp.gamma, bound, least)
+    return out | {"V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -moved, moved, "see model_error")}
+
+
+def _one_gap(change: np.ndarray, gamma: float, wide: float, spare: float) -> tuple[Pair, Pair, Certificate]:
+    r"""Bounds of ``V - V*`` and ``V - V^pi``, and the policy gap, where no row ends: one gap :math:`1 - \gamma` for all.
+
+    With :math:`d = TV - V` known within ``wide``, ``change`` being :math:`-d`, :math:`V^* - V` is at most :math:`c = \max(d +
+    w)/(1 - \gamma)`, and at most :math:`d + w + \gamma c`; from below alike, and for the policy with ``spare`` more.
+    """
+    (lo,), (hi,) = _gap(gamma)
+    least, most = float(change.min()), float(change.max())
+
+    def bounds(top: float, wide: float) -> tuple[float, float]:
+        """``c`` of the largest residual, and ``w + gamma c``; what is added covers these roundings and that of the next sum."""
+        c = top / (lo if top > 0.0 else hi)
+        c += 4 * U * abs(c)
+        rest = c - c * (lo if c >= 0.0 else hi) + wide + 16 * U * (abs(c) + wide + max(most, -least))
+        return c, rest if np.isfinite(c) else np.inf
+
+    (c, more), (d, less) = bounds(wide - least, wide), bounds(wide + most, wide)
+    worse, lost = bounds(wide + spare + most, wide + spare)
+    below = np.maximum(change - more, -c)
+    above, own = np.minimum(change + less, d), np.minimum(change + lost, worse)
+    gap = max(min(c + worse, more + lost) * (1 + 4 * U), 0.0)
+    return (below, above), (below, own), Certificate("max(V* - V^pi)", "sup", 0.0, gap, REFERENCE)
+
+
+def _rows(
+    b: Any, V: np.ndarray, backup: Any, pi: Any, change: np.ndarray, r: float, wide: float | None, cost: float | None
+) -> tuple[Pair, Pair, float]:
+    """Bounds of ``V - V*`` and ``V - V^pi`` in general, and the least ``1 - m``."""
+    mdp, reg = b.mdp, b.reg
+    pi = pi.form() if isinstance(pi, Later) else pi
     model = Doubled(mdp) if mdp.has_end else None
+    Q = b.q(V) if backup.Q is None and model is not None else backup.Q
     gap = _gap(mdp.gamma)
-    conjugate = conjugate_error(reg, b.A, TV)
-    cost = cost_of_rounding(reg, b.A)
-    if conjugate is None:
+    if wide is None:
         low, high = Enclosed.around(b.mask, Q, r, V).optimal(reg)
     else:
-        d, wide = TV - V, 1.001 * (r + conjugate + U * np.abs(TV - V))
-        low, high = d - wide, d + wide
+        low, high = -change - wide, wide - change
     if model is None:
         star = span_rows(low, high, (gap[0], gap[1], gap[0], gap[1]))
     elif b.hard:
         d = np.where(b.mask, Q, 0.0) - V[:, None]
-        wide = 1.001 * (r + U * np.abs(d))
-        star = span_hard(d - wide, d + wide, model)
+        each = 1.001 * (r + U * np.abs(d))
+        star = span_hard(d - each, d + each, model)
     else:
         star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
     gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
     near = None if cost is None else (low - 1.001 * (cost + 2 * r), high)
     low, high = near or Enclosed.around(b.mask, Q, r, V).of_policy(reg, pi)
     own = span_rows(low, high, gaps)
-    out = {
-        "V - V*": Certificate("V - V*", "componentwise", -star[1], -star[0], REFERENCE),
-        "V - V^pi": Certificate("V - V^pi", "componentwise", -own[1], -own[0], REFERENCE),
-        "max(V* - V^pi)": gap_certificate(star, own),
-    }
-    bound = float(np.abs(V).max()) + max(float(star[1].max()), -float(star[0].min()))
     least = float(gap[0][0]) if model is None else float(model.gap_lo[b.mask].min())
-    change = _floats_change(off, mdp.gamma, bound, least)
-    return out | {"V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -change, change, "see model_error")}
+    return (-star[1], -star[0]), (-own[1], -own[0]), least
 
 
 def certify_stages(stages: list[Any], V: np.ndarray) -> dict[str, Certificate]:
@@ -156,8 +197,8 @@ def radius(longest: int, reward: Any, size: Any, off: Any) -> Any:
     return backup_error(longest, reward, size) + 1.01 * off * size
 
 
-def conjugate_error(reg: Any, n: int, TV: np.ndarray) -> Any:
-    """Bound on the rounding of the compiled conjugate; None where none is at hand."""
+def conjugate_error(reg: Any, n: int, TV: Any) -> Any:
+    """Bound on the rounding of the compiled conjugate of at most ``TV``; None where none is at hand."""
     if isinstance(reg, Hard):
         return 0.0
     if isinstance(reg, Shannon):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from tabular._backups import Backups
 from tabular.errors import NotConverged
 from tabular.mdp import MDP
 from tabular.planning._loops import Backup, Iterate
-from tabular.solution import Certificate, Solution, Status
+from tabular.solution import Certificate, Later, Solution, Status
 
 TOL = 1e-9
 """Default tolerance, relative to the largest of the rewards and the values."""
@@ -37,26 +36,35 @@ def finish(
     while the bound stays above the tolerance stands at the ``ROUNDING_FLOOR``, and is ``UNCERTIFIED`` where
     there is no bound (``error_bound`` is ``inf``: a regulariser without enclosures, a model too large).
     """
-    V, status = iterate.V, iterate.status
+    V, status, backup = iterate.V, iterate.status, iterate.backup
     if not np.isfinite(V).all():
         status = Status.NONFINITE
-    with np.errstate(invalid="ignore", over="ignore"):
-        Q = b.q(V) if iterate.backup is None else iterate.backup.Q
-    if status is not Status.NONFINITE and not np.isfinite(Q[b.mask]).all():
-        status = Status.NONFINITE
+    actions = None if backup is None else backup.actions
+    Q: Any = Later(lambda: b.q(V))
+    if actions is None:
+        with np.errstate(invalid="ignore", over="ignore"):
+            Q = b.q(V) if backup is None else backup.Q
+        if status is not Status.NONFINITE and not np.isfinite(Q if b.full else Q[b.mask]).all():
+            status = Status.NONFINITE
     if status is Status.NONFINITE:
         pi, log_pi = policy or (np.full((b.S, b.A), np.nan), np.full((b.S, b.A), np.nan))
         return Solution(
             V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {}, regularizer=b.given
         )
-    actions = None if iterate.backup is None else iterate.backup.actions
-    pi, log_pi = policy or (b.policy(Q) if actions is None else b.one_hot(actions))
     allowed = tol * scale(b.reward_scale, V)
-    certificates, model_error = certified(b, V, pi, allowed, None if policy else iterate.backup)
+    pi, log_pi = policy or greedy(b, Q if actions is None else actions)
+    certificates, model_error = certified(b, V, pi, allowed, None if policy else backup)
     solution = Solution(
         V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}, b.given
     )
     return judged(solution, allowed)
+
+
+def greedy(b: Backups, found: np.ndarray) -> tuple[Any, Any]:
+    """The policy of action values (S, A) or of maximisers (S,), and its logarithm; of large models later."""
+    if found.ndim == 2:
+        return b.policy(found)
+    return Later(lambda: b.one_hot(found)[0]), Later(lambda: b.one_hot(found)[1])
 
 
 def judged(solution: Solution, allowed: float) -> Solution:
@@ -66,16 +74,16 @@ def judged(solution: Solution, allowed: float) -> Solution:
         status = Status.CONVERGED
     elif status in (Status.CONVERGED, Status.ROUNDING_FLOOR):
         status = Status.ROUNDING_FLOOR if np.isfinite(bound) else Status.UNCERTIFIED
-    return replace(solution, status=status)
+    return solution.with_(status=status)
 
 
 def scale(rewards: float, V: np.ndarray) -> float:
     """What a tolerance is relative to: not zero, so that a bound of a few subnormal numbers is below it."""
-    return max(rewards, float(np.abs(V).max()), 2.0**-1000)
+    return max(rewards, float(V.max()), -float(V.min()), 2.0**-1000)
 
 
 def certified(
-    b: Backups, V: np.ndarray, pi: np.ndarray, allowed: float, backup: Backup | None = None
+    b: Backups, V: np.ndarray, pi: np.ndarray | Later, allowed: float, backup: Backup | None = None
 ) -> tuple[dict[str, Certificate], float]:
     """Certificates of ``V`` and ``pi``, and the part of the error due to reading floats as distributions.
 
@@ -90,6 +98,7 @@ def certified(
         quick = certify_backup(b, V, backup, pi)
         if max(float(quick["V - V*"].upper.max()), -float(quick["V - V*"].lower.min())) <= allowed:
             return quick, float(quick["V*(floats) - V*"].upper)
+    pi = pi.form() if isinstance(pi, Later) else pi
     found = certificates.certify(b.mdp, V, b.reg, pi, want=allowed if is_dear(b, 1) else None)
     return found, float(found["V*(floats) - V*"].upper)
 

@@ -27,12 +27,12 @@ PATIENCE = 16
 
 
 class Backup(NamedTuple):
-    """``Q`` (S, A) and ``TV`` (S,), compiled, of values of at most ``size`` to which a constant was added since.
+    """``TV`` (S,) and ``Q`` (S, A), compiled, of values of at most ``size`` to which a constant was added since.
 
-    ``actions`` (S,) are maximisers of ``Q`` before that, without regulariser.
+    Without regulariser maximisers (S,) before that stand for ``Q``, which is None.
     """
 
-    Q: np.ndarray
+    Q: np.ndarray | None
     TV: np.ndarray
     size: float
     actions: np.ndarray | None
@@ -86,12 +86,14 @@ class Stop:
         self._changes: list[float] = []
 
     def centred(self, change: np.ndarray) -> np.ndarray:
-        """A change of ``V`` without its middle where all masses are equal: ``shift`` makes up for constants
+        """A change of ``V``, overwritten, without its middle where all masses are equal: ``shift`` makes up for constants
         at the end.
 
         So ``V`` stays small and keeps its digits, however near to one the discount is.
         """
-        return change - (0.5 * change.min() + 0.5 * change.max()) if self.by_span else change
+        if self.by_span:
+            change -= 0.5 * change.min() + 0.5 * change.max()
+        return change
 
     def __call__(self, TV: np.ndarray, low: float, high: float) -> Status | None:
         b = self.b
@@ -104,7 +106,8 @@ class Stop:
             gap = 0.5 * hi - 0.5 * lo if self.by_span else max(-lo, hi)
         else:
             gap = self._estimate(change)
-        scale = max(b.reward_scale, float(np.abs(TV + self.shift).max()))
+        least, most = float(TV.min()), float(TV.max())
+        scale = max(b.reward_scale, abs(least + self.shift), abs(most + self.shift))
         if not np.isfinite(scale):
             return Status.NONFINITE
         gap = gap + change if self.keeps and not self.by_span else gap
@@ -113,13 +116,14 @@ class Stop:
         self.needed = 0.4 * self.tol * scale / gap
         self._stale = 0 if change < self._best else self._stale + 1
         self._best = min(self._best, change)
-        self.size = max(b.reward_scale, float(np.abs(TV).max()))
+        self.size = max(b.reward_scale, -least, most)
         if self._stale >= self.patience and change <= 8 * b.noise(self.size):
             return Status.ROUNDING_FLOOR
         return None
 
-    def result(self, V: np.ndarray, Q: np.ndarray, TV: np.ndarray, status: Status, k: int) -> Iterate:
-        """What the loop returns: ``TV``; of a large model ``V`` with its backup, which saves another one. Both are shifted.
+    def result(self, V: np.ndarray, found: np.ndarray, TV: np.ndarray, status: Status, k: int) -> Iterate:
+        """What the loop returns: ``TV``; of a large model ``V`` with its backup, which saves another one. Both are shifted, in
+        place. ``found`` are action values or, without regulariser, maximisers.
 
         Adding ``c`` to ``V`` adds ``gamma c`` to ``Q`` and ``TV``: where masses are equal and not one, nothing is kept. The
         error of ``V`` is that of ``TV`` by ``1 / gamma``, or, by the larger side, at most ``change`` more.
@@ -127,9 +131,12 @@ class Stop:
         if not self.keeps or status is Status.NONFINITE or (self.by_span and self.b.mass_max != 1.0):
             return Iterate(TV + self.shift, status, k)
         c = self.shift / self.b.gamma
-        size = float(np.abs(V).max()) + abs(c)
-        actions = self.b.greedy(Q) if self.b.hard else None
-        return Iterate(V + c, status, k, backup=Backup(Q + self.shift, TV + self.shift, size, actions))
+        size = max(float(V.max()), -float(V.min())) + abs(c)
+        Q, actions = (None, found) if self.b.hard else (found, None)
+        for x, by in ((V, c), (TV, self.shift), (Q, self.shift)):
+            if x is not None:
+                x += by
+        return Iterate(V, status, k, backup=Backup(Q, TV, size, actions))
 
     def _estimate(self, change: float) -> float:
         self._changes = [*self._changes[-10:], change]
@@ -142,16 +149,21 @@ class Stop:
         return change * rate / (1.0 - rate) if rate < 1.0 else np.inf
 
 
+def improved(b: Backups, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+    """What ``Stop.result`` wants: without regulariser ``Backups.maxima``, else ``Backups.backup``."""
+    return b.maxima(V) if b.hard else b.backup(V)
+
+
 @np.errstate(over="ignore", invalid="ignore")  # ``Stop`` sees it
 def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
     """``V <- TV``."""
     stop = Stop(b, tol)
     for k in range(1, max_iter + 1):
-        Q, TV, low, high = b.backup(V)
+        found, TV, low, high = improved(b, V)
         if status := stop(TV, low, high):
-            return stop.result(V, Q, TV, status, k)
+            return stop.result(V, found, TV, status, k)
         V, last = V + stop.centred(TV - V) if stop.by_span else TV, V
-    return stop.result(last, Q, TV, Status.MAX_ITER, max_iter)
+    return stop.result(last, found, TV, Status.MAX_ITER, max_iter)
 
 
 @np.errstate(over="ignore", invalid="ignore")
@@ -161,21 +173,17 @@ def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: 
     """
     stop, rows, left = Stop(b, tol), None, 0.0
     for k in range(1, max_iter + 1):
-        Q, TV, low, high = b.backup(V)
+        found, TV, low, high = improved(b, V)
         if status := stop(TV, low, high):
-            return stop.result(V, Q, TV, status, k)
+            return stop.result(V, found, TV, status, k)
         last = V
         # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows, step = b.policy_rows(b.greedy(Q) if b.hard else b.weights(Q), rows), stop.centred(TV - V)
+        rows, step = b.policy_rows(found if b.hard else b.weights(found), rows), stop.centred(TV - V)
         V = V + step
-        settled = stop.change <= 2.0 * left
+        settled = stop.change <= left
         enough = stop.change * (min(stop.needed, 1.0 / 30) if settled else 1.0 / 30)
-        for _ in range(sweeps):
-            step, low, high = rows.advance(step, V)
-            left = high - low if stop.by_span else max(high, -low)
-            if left <= enough:
-                break
-    return stop.result(last, Q, TV, Status.MAX_ITER, max_iter)
+        left = rows.sweep(step, V, enough, sweeps, stop.by_span)
+    return stop.result(last, found, TV, Status.MAX_ITER, max_iter)
 
 
 @np.errstate(over="ignore", invalid="ignore")

@@ -136,12 +136,12 @@ class RiskBackups:
         """``R - gamma sigma(P, V)``, ``-inf`` where unavailable: (S, A)."""
         return np.where(self.mask, self.mdp.rewards - self.gamma * self.sigma(V), -np.inf)
 
-    def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """``Q``, ``TV``, least and largest component of ``TV - V``."""
+    def maxima(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Maximisers (S,), ``TV``, least and largest component of ``TV - V``."""
         Q = self.q(V)
         TV = Q.max(axis=1)
         change = TV - V
-        return Q, TV, float(change.min()), float(change.max())
+        return Q.argmax(axis=1), TV, float(change.min()), float(change.max())
 
     def policy_backup(self, pi: np.ndarray, Q: np.ndarray) -> np.ndarray:
         """``<pi, Q>``: (S,)."""

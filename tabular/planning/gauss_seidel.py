@@ -21,7 +21,7 @@ from tabular._policy_rows import packed
 from tabular.errors import ModelError
 from tabular.mdp import CSR, MDP
 from tabular.planning._finish import TOL, check_options, delivered, finish, start
-from tabular.planning._loops import Iterate, Stop, modified_loop
+from tabular.planning._loops import Iterate, Stop, improved, modified_loop
 from tabular.solution import Solution, Status
 
 NEAR_ONE = 1.0 - 1e-6
@@ -107,10 +107,10 @@ def _loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> 
                     break
         target = (1.0 - gamma) * tol * max(b.reward_scale, float(np.abs(V).max()))
         if most <= target or k % EVERY == 0 or k >= max_iter or not np.isfinite(most):
-            block, TV, low, high = b.backup(V)
+            found, TV, low, high = improved(b, V)
             status = stop(TV, low, high) or (Status.MAX_ITER if k >= max_iter else None)
             if status:
-                return stop.result(V, block, TV, status, k)
+                return stop.result(V, found, TV, status, k)
             if stop.by_span and low * high > 0.0:  # the optimum lies farther on that side everywhere
                 V = V + (low if low > 0.0 else high) / (1.0 - gamma)
         if settled >= PATIENCE or (gamma > NEAR_ONE and k >= PATIENCE):

@@ -1,0 +1,85 @@
+# mypy: allow-untyped-defs
+"""Backups without regulariser that give values and maximisers, but no action values.
+
+`maxima_dense`, `maxima_sparse` read only rows that may win. bound (S, A) holds action values as they were when last read, less
+the clock of that time; the clock rises by at least what any action value may have risen since. An action whose bound, plus the
+clock and a margin for rounding, is below the value of another one is not a maximiser, and would not be one in floats. It is
+-inf where an action is unavailable.
+"""
+
+import numpy as np
+from numba import prange
+
+from tabular._jit import kernel
+from tabular._kernels import dense, sparse
+from tabular._kernels.rows import change
+
+
+@kernel
+def settle_dense(P, R, gamma, V, s, best, bound, clock, margin):
+    """max_a R[s, a] + gamma P[s, a] . V and its lowest maximiser; the last one is tried first."""
+    top = R[s, best] + gamma * dense.expect(P, s, best, V)
+    bound[s, best] = top - clock
+    first = best
+    for a in range(R.shape[1]):
+        if a != first and not bound[s, a] + clock + margin < top:
+            q = R[s, a] + gamma * dense.expect(P, s, a, V)
+            bound[s, a] = q - clock
+            if q > top or (q == top and a < best):
+                top, best = q, a
+    return top, best
+
+
+@kernel
+def settle_sparse(indptr, indices, data, R, gamma, V, s, best, bound, clock, margin):
+    """The same for rows of CSR."""
+    A = R.shape[1]
+    top = R[s, best] + gamma * sparse.expect(indptr, indices, data, s * A + best, V)
+    bound[s, best] = top - clock
+    first = best
+    for a in range(A):
+        if a != first and not bound[s, a] + clock + margin < top:
+            q = R[s, a] + gamma * sparse.expect(indptr, indices, data, s * A + a, V)
+            bound[s, a] = q - clock
+            if q > top or (q == top and a < best):
+                top, best = q, a
+    return top, best
+
+
+@kernel
+def best_sparse(indptr, indices, data, R, mask, gamma, V, s):
+    """The same of all available actions; short rows cost no more than to find out whether they may win."""
+    A = R.shape[1]
+    top, best = -np.inf, -1
+    for a in range(A):
+        if mask[s, a]:
+            q = R[s, a] + gamma * sparse.expect(indptr, indices, data, s * A + a, V)
+            if q > top or q != q:
+                top, best = q, a
+    return top, best
+
+
+def _maxima_dense(P, R, gamma, V, bound, clock, margin, out, actions):
+    """out = max_a Q and its lowest maximisers, for which actions (S,) has guesses that are available."""
+    for s in prange(V.size):
+        out[s], actions[s] = settle_dense(P, R, gamma, V, s, actions[s], bound, clock, margin)
+    return change(out, V)
+
+
+def _maxima_sparse(indptr, indices, data, R, gamma, V, bound, clock, margin, out, actions):
+    """The same for P in CSR."""
+    for s in prange(V.size):
+        out[s], actions[s] = settle_sparse(indptr, indices, data, R, gamma, V, s, actions[s], bound, clock, margin)
+    return change(out, V)
+
+
+def _maxima_short(indptr, indices, data, R, mask, gamma, V, out, actions):
+    """The same, all rows being read."""
+    for s in prange(V.size):
+        out[s], actions[s] = best_sparse(indptr, indices, data, R, mask, gamma, V, s)
+    return change(out, V)
+
+
+maxima_dense, maxima_dense_parallel = kernel(_maxima_dense), kernel(_maxima_dense, parallel=True)
+maxima_sparse, maxima_sparse_parallel = kernel(_maxima_sparse), kernel(_maxima_sparse, parallel=True)
+maxima_short, maxima_short_parallel = kernel(_maxima_short), kernel(_maxima_short, parallel=True)

@@ -1,0 +1,71 @@
+"""Backups without regulariser that skip actions which cannot win, for loops that need no action values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tabular._rounding import U, backup_error
+from tabular.mdp import CSR
+
+if TYPE_CHECKING:
+    from tabular._backups import Backups
+
+LONG_ROW = 16
+"""Successors of a pair from which on reading a row costs more than to find out whether it may win."""
+
+
+class Maxima:
+    r"""``TV`` and maximisers, the same bits as from all action values, of values that change from call to call.
+
+    An action value read at ``W`` rises by at most :math:`\gamma m \max(V - W)` until ``V``, where ``m`` is its row's mass: below
+    the value of another action now, it need not be read again (MacQueen 1967; Puterman 1994, section 6.7, for a step at a time).
+    Rounding: computed values are off by at most ``backup_error`` at either time, and the bounds by a few roundings for each call.
+
+    Attributes
+    ----------
+    actions : (S,) int32, the lowest maximisers at the last call.
+    """
+
+    def __init__(self, b: Backups) -> None:
+        self.b = b
+        self.lazy = not isinstance(b.mdp.P, CSR) or b.longest >= LONG_ROW
+        self.actions = b.mask.argmax(axis=1).astype(np.int32)
+        self._seen = np.zeros(b.S)
+        self._bound: np.ndarray | None = None
+        self._clock = self._size = 0.0
+        self._calls, self._off = 0, b.mdp.row_error
+
+    def of_zero(self, TV: np.ndarray) -> None:
+        """Values of zero: the action values are the rewards."""
+        b = self.b
+        R = b.mdp.rewards if b.full else np.where(b.mask, b.mdp.rewards, -np.inf)
+        b.run("stages", "greedy", R, b.mask, TV, self.actions)
+        if self.lazy:
+            self._bound, self._clock, self._calls = np.array(R), 0.0, 0
+            self._seen[:] = 0.0
+
+    def __call__(self, V: np.ndarray, TV: np.ndarray) -> tuple[float, float]:
+        """``TV`` (S,) is filled; least and largest component of ``TV - V``."""
+        b, P = self.b, self.b.mdp.P
+        rows = tuple(P) if isinstance(P, CSR) else (P,)
+        if not self.lazy:
+            low, high = b.run("maxima", "maxima_short", *rows, b.mdp.rewards, b.mask, b.gamma, V, TV, self.actions)
+            return float(low), float(high)
+        if self._bound is None:
+            self._bound = np.where(b.mask, np.inf, -np.inf)
+        else:
+            rise = float((V - self._seen).max())
+            self._clock += b.gamma * max(rise * b.mass_min, rise * b.mass_max) + abs(rise) * (self._off + 8 * U)
+        self._seen[:] = V
+        self._calls += 1
+        self._size = max(self._size, 1.01 * float(V.max()), -1.01 * float(V.min()))
+        size = b.reward_scale + self._size
+        margin = 2 * backup_error(b.longest, b.reward_scale, self._size)
+        margin += (8 + self._calls) * U * (size + abs(self._clock))
+        kind = "maxima_sparse" if isinstance(P, CSR) else "maxima_dense"
+        low, high = b.run(
+            "maxima", kind, *rows, b.mdp.rewards, b.gamma, V, self._bound, self._clock, margin, TV, self.actions
+        )
+        return float(low), float(high)
