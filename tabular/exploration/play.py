@@ -237,7 +237,7 @@ def build_world(model: FiniteHorizonMDP, K: int, rewards: str, per_step: bool) -
     rho_chance, rho_alias = _tables(np.array([0, model.S]), model.rho)
     world = kernels.World(
         model.H, model.S, model.A, int(K), model.S * model.A if per_step else 0, rewards == "bernoulli",
-        indptr, indices.astype(np.uint32), mass, chance, alias, R, np.array(model.rho), rho_chance, rho_alias,
+        indptr, indices.astype(np.uint32), mass, _spread(indptr, indices, mass, model.S), chance, alias, R, np.array(model.rho), rho_chance, rho_alias,
         np.zeros((model.H + 1, model.S)), 0.0,
     )  # fmt: skip
     kernels.optimal(world, world.V_star)
@@ -256,6 +256,16 @@ def _stage(m: MDP, h: int, drawn: bool) -> tuple[np.ndarray, np.ndarray, np.ndar
         i = check.first(bad)
         check.fail(f"stage {h}: {check.place('R', i)} is {m.rewards[i]}: expected a probability, to draw rewards with")
     return (*successor_rows(m), R)
+
+
+def _spread(indptr: np.ndarray, indices: np.ndarray, mass: np.ndarray, S: int) -> np.ndarray:
+    """Rows with zeros between (rows, S) where at least half of all are successors; else (0, S)."""
+    rows = len(indptr) - 1
+    if 2 * len(mass) < rows * S:
+        return np.zeros((0, S))
+    out = np.zeros((rows, S))
+    out[np.repeat(np.arange(rows), np.diff(indptr)), indices] = mass
+    return out
 
 
 def _tables(indptr: np.ndarray, mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
