@@ -25,6 +25,9 @@ from tabular._kernels.interaction import word
 from tabular._kernels.sampling import stream
 from tabular.exploration.learners import register_learner
 
+LINE = 8
+"""Numbers in a line of the cache."""
+
 
 class PlainUCBVI(NamedTuple):
     """The learner; its memory is ``Memory``."""
@@ -33,28 +36,42 @@ class PlainUCBVI(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Pairs are a*S + s here: then a stage runs along the pairs, and its maximum along the states."""
+    """Pairs are a*S + s here: then a stage runs along the pairs, and its maximum along the states.
 
-    bonus: np.ndarray  # (H, A*S)
+    Rows of m >= S*A pairs begin where lines of the cache do; what is beyond the pairs is zero.
+    """
+
+    bonus: np.ndarray  # (H, m)
     V: np.ndarray  # (H + 1, S)
-    Q: np.ndarray  # (A, S)
+    Q: np.ndarray  # (m,)
     best: np.ndarray  # (S,) int64
-    R: np.ndarray  # (A*S,): the estimate
-    P: np.ndarray  # (S, A*S): the estimate, by successor
+    R: np.ndarray  # (m,): the estimate
+    P: np.ndarray  # (S, m): the estimate, by successor
 
 
 def _memory(learner: PlainUCBVI, world: Any) -> Memory:
     H, S, rows = world.H, world.S, world.S * world.A
-    bonus = np.repeat(np.arange(H, 0, -1.0)[:, None], rows, axis=1)
-    Q, best = np.empty((world.A, S)), np.zeros(S, dtype=np.int64)
-    return Memory(bonus, np.zeros((H + 1, S)), Q, best, np.zeros(rows), np.full((S, rows), 1.0 / S))
+    m = rows + -rows % LINE
+    own = Memory(_zeros(H, m), np.zeros((H + 1, S)), _zeros(m), np.zeros(S, dtype=np.int64), _zeros(m), _zeros(S, m))
+    own.bonus[:, :rows] = np.arange(H, 0, -1.0)[:, None]
+    own.P[:, :rows] = 1.0 / S
+    return own
+
+
+def _zeros(*shape: int) -> np.ndarray:
+    """Zeros that begin with a line of the cache."""
+    n = int(np.prod(shape))
+    x = np.zeros(n + LINE)
+    start = -(x.ctypes.data // x.itemsize) % LINE
+    return x[start : start + n].reshape(shape)
 
 
 @kernel
-def _back(P, R, bonus, most, V, Q, best, act):
+def _back(P, R, bonus, most, V, q, best, act):
     """All stages: V (H + 1, S) and act (H, S); how many of the first have another action than before."""
-    stages, (A, S), q = 0, Q.shape, Q.reshape(Q.size)
-    fives = S - S % 5
+    S = act.shape[1]
+    stages, fives, A = 0, S - S % 5, q.size // S
+    Q = q[: A * S].reshape((A, S))
     for h in range(act.shape[0] - 1, -1, -1):
         for i in range(q.size):
             q[i] = R[i] + bonus[h, i]
@@ -73,12 +90,12 @@ def _back(P, R, bonus, most, V, Q, best, act):
                 better = Q[a, s] > V[h, s]
                 V[h, s] = Q[a, s] if better else V[h, s]
                 best[s] = a if better else best[s]
-        changed = False
+        changed = 0
         for s in range(S):
             V[h, s] = min(V[h, s], most)
-            changed |= act[h, s] != best[s]
+            changed |= act[h, s] ^ best[s]
             act[h, s] = best[s]
-        if changed:
+        if changed != 0:
             stages = max(stages, h + 1)
     return stages
 

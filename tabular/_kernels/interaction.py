@@ -118,7 +118,8 @@ def register_functions(cls, plan, observe=None, stop=None, report=None, payoff=N
     given = (plan, observe or _observe_nothing, stop or _never_stop, report or _report_nothing, payoff or _no_payoff)
     rests_on(cls, *given)
     compiled = [f if hasattr(f, "py_func") else kernel(f) for f in given]
-    _registered[cls] = Functions(*compiled, stochastic, payoff is not None)
+    plan, observe, stop, report, paying = compiled
+    _registered[cls] = Functions(plan, observe, stop, report, paying, stochastic, payoff is not None)
 
 
 def has_functions(cls):
@@ -244,7 +245,7 @@ def drawn(policy, h, s, u):
 def expected(world, row, V):
     """The mean of V over the successors of a row."""
     total = 0.0
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         total += world.mass[i] * V[world.indices[i]]
     return total
 
@@ -253,7 +254,7 @@ def expected(world, row, V):
 def estimated(world, counts, row, V):
     """The mean of V over the successors seen of a row; zero where there are none."""
     total = 0.0
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         total += counts.seen[i] * V[world.indices[i]]
     return total * counts.share[row]
 
