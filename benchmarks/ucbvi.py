@@ -25,6 +25,9 @@ from tabular._kernels.interaction import word
 from tabular._kernels.sampling import stream
 from tabular.exploration.learners import register_learner
 
+LINE = 8
+"""Numbers in a line of the cache."""
+
 
 class PlainUCBVI(NamedTuple):
     """The learner; its memory is ``Memory``."""
@@ -33,60 +36,86 @@ class PlainUCBVI(NamedTuple):
 
 
 class Memory(NamedTuple):
-    bonus: np.ndarray  # (H, S*A)
+    """Pairs are a*S + s here: then a stage runs along the pairs, and its maximum along the states.
+
+    Rows of m >= S*A pairs begin where lines of the cache do; what is beyond the pairs is zero.
+    """
+
+    bonus: np.ndarray  # (H, m)
     V: np.ndarray  # (H + 1, S)
-    Q: np.ndarray  # (S*A,)
-    R: np.ndarray  # (S*A,): the estimate
-    P: np.ndarray  # (S, S*A): the estimate, by successor, so that a stage runs along the rows
+    Q: np.ndarray  # (m,)
+    best: np.ndarray  # (S,) int64
+    R: np.ndarray  # (m,): the estimate
+    P: np.ndarray  # (S, m): the estimate, by successor
 
 
 def _memory(learner: PlainUCBVI, world: Any) -> Memory:
     H, S, rows = world.H, world.S, world.S * world.A
-    bonus = np.repeat(np.arange(H, 0, -1.0)[:, None], rows, axis=1)
-    return Memory(bonus, np.zeros((H + 1, S)), np.empty(rows), np.zeros(rows), np.full((S, rows), 1.0 / S))
+    m = rows + -rows % LINE
+    own = Memory(_zeros(H, m), np.zeros((H + 1, S)), _zeros(m), np.zeros(S, dtype=np.int64), _zeros(m), _zeros(S, m))
+    own.bonus[:, :rows] = np.arange(H, 0, -1.0)[:, None]
+    own.P[:, :rows] = 1.0 / S
+    return own
+
+
+def _zeros(*shape: int) -> np.ndarray:
+    """Zeros that begin with a line of the cache."""
+    n = int(np.prod(shape))
+    x = np.zeros(n + LINE)
+    start = -(x.ctypes.data // x.itemsize) % LINE
+    return x[start : start + n].reshape(shape)
 
 
 @kernel
-def _back(P, R, bonus, most, after, Q, V, act):
-    """One stage: V and act (S,) from the values after it; whether an action is another than before."""
-    for row in range(Q.size):
-        Q[row] = R[row] + bonus[row]
-    for t in range(after.size):
-        v, p = after[t], P[t]
-        for row in range(Q.size):
-            Q[row] += v * p[row]
-    changed, A = False, Q.size // V.size
-    for s in range(V.size):
-        best, top = 0, Q[s * A]
+def _back(P, R, bonus, most, V, q, best, act):
+    """All stages: V (H + 1, S) and act (H, S); how many of the first have another action than before."""
+    S = act.shape[1]
+    stages, fives, A = 0, S - S % 5, q.size // S
+    Q = q[: A * S].reshape((A, S))
+    for h in range(act.shape[0] - 1, -1, -1):
+        for i in range(q.size):
+            q[i] = R[i] + bonus[h, i]
+        for t in range(0, fives, 5):  # one pass over q for five successors
+            v, w, x, y, z = V[h + 1, t], V[h + 1, t + 1], V[h + 1, t + 2], V[h + 1, t + 3], V[h + 1, t + 4]
+            for i in range(q.size):
+                q[i] += v * P[t, i] + w * P[t + 1, i] + x * P[t + 2, i] + y * P[t + 3, i] + z * P[t + 4, i]
+        for t in range(fives, S):
+            v = V[h + 1, t]
+            for i in range(q.size):
+                q[i] += v * P[t, i]
+        for s in range(S):
+            V[h, s], best[s] = Q[0, s], 0
         for a in range(1, A):
-            if Q[s * A + a] > top:
-                top, best = Q[s * A + a], a
-        V[s] = min(top, most)
-        changed = changed or act[s] != best
-        act[s] = best
-    return changed
-
-
-def _plan(learner, world, counts, own, policy, key, k):
-    stages = 0
-    if k == 0:
-        policy.act[:] = 0
-        return world.H
-    for h in range(world.H - 1, -1, -1):
-        if _back(own.P, own.R, own.bonus[h], float(world.H), own.V[h + 1], own.Q, own.V[h], policy.act[h]):
+            for s in range(S):
+                better = Q[a, s] > V[h, s]
+                V[h, s] = Q[a, s] if better else V[h, s]
+                best[s] = a if better else best[s]
+        changed = 0
+        for s in range(S):
+            V[h, s] = min(V[h, s], most)
+            changed |= act[h, s] ^ best[s]
+            act[h, s] = best[s]
+        if changed != 0:
             stages = max(stages, h + 1)
     return stages
 
 
+def _plan(learner, world, counts, own, policy, key, k):
+    if k == 0:
+        policy.act[:] = 0
+        return world.H
+    return _back(own.P, own.R, own.bonus, float(world.H), own.V, own.Q, own.best, policy.act)
+
+
 def _observe(learner, world, counts, own, policy, k, h, s, a, r, t):
-    row = s * world.A + a
+    row, pair = s * world.A + a, a * world.S + s
     n, most = float(counts.visits[row]), float(world.H - h)
-    own.bonus[h, row] = min(learner.bonus_scale * sqrt(1.0 / n) + most / n, most)
-    own.R[row] = world.R[row]
+    own.bonus[h, pair] = min(learner.bonus_scale * sqrt(1.0 / n) + most / n, most)
+    own.R[pair] = world.R[row]
     if n == 1.0:
-        own.P[:, row] = 0.0
+        own.P[:, pair] = 0.0
     for i in range(world.indptr[row], world.indptr[row + 1]):
-        own.P[world.indices[i], row] = counts.seen[i] / n
+        own.P[world.indices[i], pair] = counts.seen[i] / n
 
 
 register_learner(PlainUCBVI, plan=_plan, observe=_observe, workspace=_memory)

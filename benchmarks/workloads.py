@@ -137,7 +137,7 @@ def ucbvi(S: int, A: int, H: int, episodes: int, seed: int) -> Task:
     ``interact`` draws for seed 0.
     """
     from benchmarks.ucbvi import uniforms
-    from tabular.exploration.play import build_world
+    from tabular.exploration._world import build_world
 
     one = garnet(S, A, gamma=0.5)(seed, 1)
     tape = Tape(f"benchmarks.ucbvi/2(H={H})", seed, 1)

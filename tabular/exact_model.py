@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import gcd, lcm
+from operator import lshift
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def float_weights(indptr: np.ndarray, data: np.ndarray, end: np.ndarray) -> tupl
     low = np.full(rows, np.iinfo(np.int64).max)
     np.minimum.at(low, owner, exponent)
     shift = np.where(ints != 0, exponent - low[owner], 0)
-    weights = [int(m) << int(k) for m, k in zip(ints.tolist(), shift.tolist(), strict=True)]
+    weights = list(map(lshift, ints.tolist(), shift.tolist()))
     w, e = weights[: len(data)], weights[len(data) :]
     return w, e, _totals(indptr, w, e)
 

@@ -37,6 +37,7 @@ class World(NamedTuple):
     indptr: np.ndarray  # (rows + 1,) int64
     indices: np.ndarray  # (nnz,) uint32
     mass: np.ndarray  # (nnz,)
+    spread: np.ndarray  # (rows, S): the same with zeros between, where most are positive; else (0, S)
     chance: np.ndarray  # (nnz,) and alias (nnz,) int32: the tables of `sampling`
     alias: np.ndarray
     R: np.ndarray  # (rows,)
@@ -82,6 +83,7 @@ class Functions(NamedTuple):
     report: object  # (learner, world, counts, own, policy, out) -> None
     payoff: object  # (learner, world, policy, h, s) -> float
     stochastic: bool
+    paid: bool  # whether there is a payoff
 
 
 _registered: dict[type, Functions] = {}
@@ -116,7 +118,8 @@ def register_functions(cls, plan, observe=None, stop=None, report=None, payoff=N
     given = (plan, observe or _observe_nothing, stop or _never_stop, report or _report_nothing, payoff or _no_payoff)
     rests_on(cls, *given)
     compiled = [f if hasattr(f, "py_func") else kernel(f) for f in given]
-    _registered[cls] = Functions(compiled[0], compiled[1], compiled[2], compiled[3], compiled[4], stochastic)
+    plan, observe, stop, report, paying = compiled
+    _registered[cls] = Functions(plan, observe, stop, report, paying, stochastic, payoff is not None)
 
 
 def has_functions(cls):
@@ -157,12 +160,18 @@ def choose(learner, policy, h, s, u):
 
 def evaluate(learner, world, policy, stages):
     """`policy.V` at the stages below `stages`, exactly up to rounding: one backward pass over the true model."""
-    (evaluate_drawn if _functions_of(type(learner)).stochastic else evaluate_fixed)(learner, world, policy, stages)
+    _evaluation(_functions_of(type(learner)))(learner, world, policy, stages)
 
 
 def payoff(learner, world, policy, h, s):
     """What the learner's objective pays besides the rewards, for being in state s at step h with this policy."""
     return _functions_of(type(learner)).payoff(learner, world, policy, h, s)
+
+
+def _evaluation(functions):
+    if functions.stochastic:
+        return evaluate_drawn
+    return evaluate_paid if functions.paid else evaluate_fixed
 
 
 def _class(learner):
@@ -203,7 +212,7 @@ def _choose(learner, policy, h, s, u):
 
 @overload(evaluate)
 def _evaluate(learner, world, policy, stages):
-    chosen = evaluate_drawn if _functions_of(_class(learner)).stochastic else evaluate_fixed
+    chosen = _evaluation(_functions_of(_class(learner)))
     return lambda learner, world, policy, stages: chosen(learner, world, policy, stages)
 
 
@@ -236,7 +245,7 @@ def drawn(policy, h, s, u):
 def expected(world, row, V):
     """The mean of V over the successors of a row."""
     total = 0.0
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         total += world.mass[i] * V[world.indices[i]]
     return total
 
@@ -245,47 +254,56 @@ def expected(world, row, V):
 def estimated(world, counts, row, V):
     """The mean of V over the successors seen of a row; zero where there are none."""
     total = 0.0
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         total += counts.seen[i] * V[world.indices[i]]
     return total * counts.share[row]
 
 
 @kernel
 def evaluate_fixed(learner, world, policy, stages):
+    follow(
+        world.indptr, world.indices, world.mass, world.spread, world.R, world.stride, world.A, policy.act, policy.V, 0, stages
+    )  # fmt: skip
+
+
+@kernel
+def evaluate_paid(learner, world, policy, stages):
     for h in range(stages - 1, -1, -1):
-        first = h * world.stride
         follow(
-            world.indptr,
-            world.indices,
-            world.mass,
-            world.R,
-            first,
-            world.A,
-            policy.act[h],
-            policy.V[h + 1],
-            policy.V[h],
-        )
+            world.indptr, world.indices, world.mass, world.spread, world.R, world.stride, world.A, policy.act, policy.V, h, h + 1
+        )  # fmt: skip
         for s in range(world.S):
             policy.V[h, s] += payoff(learner, world, policy, h, s)
 
 
 @kernel
-def follow(indptr, indices, mass, R, first, A, act, V, out):
-    """out[s] = the reward of the action of s and the mean of V behind it; rows of a stage begin at `first`.
+def follow(indptr, indices, mass, spread, R, stride, A, act, V, first, last):
+    """V[h, s] = the reward of the action act[h, s] and the mean of V[h + 1] behind it, for h = last - 1, ..., first.
 
     Arrays one by one, not in tuples: in inner loops, which branch, Numba counts the references to a tuple's arrays.
+    Rows where most successors are possible are read whole, four states at a time.
     """
-    for s in range(out.size):
-        row = first + s * A + act[s]
-        start, stop = indptr[row], indptr[row + 1]
-        total = R[row]
-        if stop - start == V.size:  # every state, in order
-            for t in range(V.size):
-                total += mass[start + t] * V[t]
-        else:
-            for i in range(start, stop):
-                total += mass[i] * V[indices[i]]
-        out[s] = total
+    S = act.shape[1]
+    fours = S - S % 4 if spread.size else 0
+    for h in range(last - 1, first - 1, -1):
+        start = h * stride
+        for s in range(0, fours, 4):
+            i, j = start + s * A + act[h, s], start + (s + 1) * A + act[h, s + 1]
+            k, m = start + (s + 2) * A + act[h, s + 2], start + (s + 3) * A + act[h, s + 3]
+            w, x, y, z = 0.0, 0.0, 0.0, 0.0
+            for t in range(S):
+                v = V[h + 1, t]
+                w += spread[i, t] * v
+                x += spread[j, t] * v
+                y += spread[k, t] * v
+                z += spread[m, t] * v
+            V[h, s], V[h, s + 1], V[h, s + 2], V[h, s + 3] = R[i] + w, R[j] + x, R[k] + y, R[m] + z
+        for s in range(fours, S):
+            row = start + s * A + act[h, s]
+            total = R[row]
+            for i in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+                total += mass[i] * V[h + 1, indices[i]]
+            V[h, s] = total
 
 
 @kernel

@@ -21,3 +21,20 @@ def greedy(world, counts, Q, h, s, policy):
     changed = policy.act[h, s] != best
     policy.act[h, s] = best
     return top, changed
+
+
+@kernel
+def greedy_stage(visits, Q, A, offset, h, V, act):
+    """The same in all states: V[h] and act[h] from Q[h], rows of visits from `offset` on; whether an action changed."""
+    changed = False
+    for s in range(V.shape[1]):
+        first = s * A
+        best, top = 0, Q[h, first]
+        for a in range(1, A):
+            q = Q[h, first + a]
+            if q > top or (q == top and visits[offset + first + a] < visits[offset + first + best]):
+                best, top = a, q
+        V[h, s] = top
+        changed |= act[h, s] != best
+        act[h, s] = best
+    return changed

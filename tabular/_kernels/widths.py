@@ -8,6 +8,7 @@ it), and L is the logarithm of 1 over the probability of error, as each width ta
 
 from math import exp, log, sqrt
 
+import numpy as np
 from numba.core.errors import TypingError
 from numba.extending import overload
 
@@ -62,7 +63,7 @@ def bernstein(width, world, counts, row, V, top, span, L):
     if n < 2:
         return top
     mean, square = 0.0, 0.0
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         v = V[world.indices[i]]
         mean += counts.seen[i] * v
         square += counts.seen[i] * v * v
@@ -76,7 +77,7 @@ def bernstein(width, world, counts, row, V, top, span, L):
 def l1_ball(world, counts, row, V, top, radius):
     """The largest mean of V over distributions within `radius` of the frequencies: from the worst successors to the best state."""
     share, mean, at_top = counts.share[row], 0.0, 0.0
-    start, stop = world.indptr[row], world.indptr[row + 1]
+    start, stop = np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])
     for i in range(start, stop):
         v = V[world.indices[i]]
         mean += counts.seen[i] * v
@@ -118,7 +119,7 @@ def jaksch(width, world, counts, row, V, top, span, L):
 def slope_and_value(world, counts, row, V, top, x, c):
     """At nu = top + x: the sign of the derivative of nu - exp(E log(nu - V) - c), and its value."""
     logs, inverse, share = 0.0, 0.0, counts.share[row]
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         if counts.seen[i] > 0.0:
             d = x + (top - V[world.indices[i]])
             logs += counts.seen[i] * log(d)
@@ -133,7 +134,7 @@ def kullback_leibler(width, world, counts, row, V, top, span, L):
     others = max(world.S - 1.0, 1.0)
     c = width.scale * (L + others * (1.0 + log(1.0 + n / others))) / n
     low = top
-    for i in range(world.indptr[row], world.indptr[row + 1]):
+    for i in range(np.uint64(world.indptr[row]), np.uint64(world.indptr[row + 1])):
         if counts.seen[i] > 0.0:
             low = min(low, V[world.indices[i]])
     if low >= top:

@@ -1,7 +1,7 @@
 """Exact solutions in rationals (FLINT): policy iteration.
 
-Floats propose a policy, and their doubled-precision bounds decide almost every comparison; what they leave
-undecided is decided in rationals. Howard's policy iteration is finite in exact arithmetic, where no tie can
+Floats propose a policy, and their rigorous bounds decide almost every comparison; what they leave undecided is
+decided in integers. Howard's policy iteration is finite in exact arithmetic, where no tie can
 make it cycle: only strict improvements are made.
 """
 
@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tabular._border import expect
+from tabular._resolvent import system, undamped
 from tabular._rounding import U
-from tabular.certificates.components import strong_components
+from tabular.certificates.doubled import UNDERFLOW
+from tabular.certificates.exact_rows import ExactRows, as_fraction
 from tabular.certificates.model import Doubled
 from tabular.certificates.pieces import Piece, total_reward_piece
-from tabular.certificates.refinement import Residual, affordable, newton
+from tabular.certificates.refinement import FACTORISED, ROUNDS, Residual, affordable, bicgstab, newton
 from tabular.errors import ImproperModel
 from tabular.exact_model import ExactModel
 from tabular.regularizers import Hard, Regularizer
@@ -41,134 +43,71 @@ class ExactSolution(NamedTuple):
     optimal_actions: np.ndarray
 
 
-class ExactRows:
-    """Rows of an exact model as FLINT numbers."""
+DIRECT = 400
+"""Transitions up to which integers are compared faster than floats are enclosed."""
+CLEAR = 2.0**-30
+"""Part of the largest value by which an action must lead, in floats, to be taken for the best without a second look."""
 
-    def __init__(self, m: ExactModel) -> None:
-        from flint import fmpq, fmpz
-
-        self.m = m
-        self.ptr, self.column = m.indptr.tolist(), m.indices.tolist()
-        self.weights = [fmpz(w) for w in m.weights]
-        self.totals = [fmpz(t) for t in m.totals]
-        self.R = [fmpq(x.numerator, x.denominator) for x in m.R]
-        self.gn, self.gd = fmpz(m.gamma.numerator), fmpz(m.gamma.denominator)
-        self.gamma = fmpq(m.gamma.numerator, m.gamma.denominator)
-        self._fmpq, self._fmpz = fmpq, fmpz
-
-    def expectation(self, i: int, V: Sequence[Any]) -> Any:
-        """``sum_t P(t | i) V(t)`` of the pair ``i = s * A + a``."""
-        at = range(self.ptr[i], self.ptr[i + 1])
-        return sum((self.weights[j] * V[self.column[j]] for j in at), self._fmpq(0)) / self.totals[i]
-
-    def advantage(self, i: int, V: Sequence[Any]) -> Any:
-        return self.R[i] + self.gamma * self.expectation(i, V) - V[i // self.m.A]
-
-    def evaluate(self, choice: Sequence[int]) -> list[Any]:
-        """Values of a deterministic policy, one strong component of its chain at a time, successors first."""
-        A = self.m.A
-        rows = [s * A + a for s, a in enumerate(choice)]
-        after = [self.column[self.ptr[i] : self.ptr[i + 1]] if self.gn else [] for i in rows]
-        V: list[Any] = [None] * len(rows)
-        for block in strong_components(after):
-            self._solve(block, rows, V)
-        return V
-
-    def _solve(self, block: list[int], rows: list[int], V: list[Any]) -> None:
-        """``(gd total I - gn W) V = gd total R + gn W_outside V_outside`` on a block of states."""
-        from flint import fmpz_mat
-
-        place = {s: k for k, s in enumerate(block)}
-        n = len(block)
-        M: list[list[Any]] = [[self._fmpz(0)] * n for _ in block]
-        b: list[Any] = []
-        for k, s in enumerate(block):
-            i = rows[s]
-            scale = self.gd * self.totals[i]
-            M[k][k] += scale
-            right = scale * self.R[i]
-            for j in range(self.ptr[i], self.ptr[i + 1]):
-                t, w = self.column[j], self.gn * self.weights[j]
-                if t in place:
-                    M[k][place[t]] -= w
-                elif w:
-                    right += w * V[t]
-            b.append(right)
-        if n == 1:
-            if not M[0][0]:
-                raise _never_ends(block)
-            V[block[0]] = b[0] / M[0][0]
-            return
-        for k in range(n):  # a row without its common divisor is shorter by the 53 bits of a float
-            g = self._fmpz(0)
-            for x in M[k]:
-                g = g.gcd(x)
-            if g > 1:
-                M[k] = [x // g for x in M[k]]
-                b[k] /= g
-        den = self._fmpz(1)
-        for y in b:
-            den = den.lcm(y.q)
-        try:
-            solution: Any = fmpz_mat(M).solve(fmpz_mat(n, 1, [(y * den).p for y in b]))
-        except ZeroDivisionError:
-            raise _never_ends(block) from None
-        for k, s in enumerate(block):
-            V[s] = solution[k, 0] / den
+THREADED = 128
+"""States from which linear algebra may bring in threads: iteration is tried before."""
 
 
-def _never_ends(states: list[int]) -> ImproperModel:
-    shown = ", ".join(str(s) for s in states[:4]) + (", ..." if len(states) > 4 else "")
-    return ImproperModel(f"gamma = 1: a policy never leaves {shown} (states), so its total reward is not finite")
-
-
-def _pair(V: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Rationals as unevaluated pairs of floats; overflow is infinite."""
-    h, low = np.empty(len(V)), np.empty(len(V))
-    for s, x in enumerate(V):
-        n, d = int(x.p), int(x.q)
-        try:
-            h[s] = n / d
-        except OverflowError:
-            h[s], low[s] = np.inf, 0.0
-            continue
-        a, b = float(h[s]).as_integer_ratio()
-        low[s] = (n * b - a * d) / (d * b)
-    return h, low
-
-
-def _signs(exact: ExactRows, model: Doubled, V: Sequence[Any], choice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Exact signs of ``Q_V - V``, int8 (S, A) (-1 where unavailable), and its float value for the choice
-    among improvements.
-    """
-    h, low = _pair(V)
-    mask = model.mask
+def _float(n: Any, d: Any) -> float:
+    """A rational correctly rounded; overflow is infinite."""
     try:
-        if not np.isfinite(h).all():
-            raise OverflowError
-        s, e, error = model.advantages(h, low)
-        # the pair represents V to 2^-106 of its size: off by that in Q_V and in V
-        value, rad = s + e, 1.01 * error + 4 * U * U * float(np.abs(h).max(initial=0.0)) + 2.0**-1070
-        sign = np.where(value - U * np.abs(value) > rad, 1, np.where(value + U * np.abs(value) < -rad, -1, 2)).astype(
-            np.int8
-        )
+        return int(n) / int(d)
     except OverflowError:
-        value, sign = np.zeros(mask.shape), np.full(mask.shape, 2, dtype=np.int8)
+        return float("inf")
+
+
+def _enclosed(piece: Piece, V: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Bounds (S, A) on ``Q_V - V`` in floats."""
+    from tabular.reference.enclosure_ops import EnclosureOps
+    from tabular.reference.enclosures import pack
+    from tabular.reference.ops import Transitions
+    from tabular.reference.value import Value
+
+    ops, h = EnclosureOps(), np.array([_float(x.p, x.q) for x in V])
+    m = ops.model(piece.mdp)
+    if piece.exact is not None:  # its floats are correctly rounded quotients, unless some underflow
+        relative = np.inf if max(piece.exact.totals) >= 2**1000 else 2 * U
+        R = piece.mdp.rewards
+        rewards = Value(ops, pack(R, 2 * U * np.abs(R) + UNDERFLOW), 2)
+        P = Transitions(m.S, m.A, piece.mdp.P, np.full(m.mask.shape, relative))
+        m = m._replace(P=P, R=rewards)
+    value = Value(ops, pack(h, 2 * U * np.abs(h) + UNDERFLOW), 1)
+    low, high = ops.bounds(ops.q_backup(m, value) - value[:, None])
+    return low, high
+
+
+def _signs(exact: ExactRows, piece: Piece, V: Sequence[Any], choice: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Exact signs of ``Q_V - V``, int8 (S, A) (-1 where unavailable), and about its value for the choice among
+    improvements. ``choice`` (S,): actions whose values V are, if any.
+    """
+    mask = piece.mdp.mask
+    value, sign = np.zeros(mask.shape), np.full(mask.shape, 2, dtype=np.int8)
+    if len(exact.m.indices) > DIRECT:
+        low, high = _enclosed(piece, V)
+        sign[low > 0], sign[high < 0] = 1, -1
+        value = np.where(sign == 1, low, 0.0)
     sign[~mask] = -1
-    sign[np.arange(len(choice)), choice] = 0  # V is the policy's own value
-    for i in np.flatnonzero(sign.ravel() == 2).tolist():
-        x = exact.advantage(i, V)
-        sign.flat[i] = (x > 0) - (x < 0)
+    if choice is not None:
+        sign[np.arange(len(choice)), choice] = 0
+    rest = np.flatnonzero(sign.ravel() == 2).tolist()
+    for i, (n, d) in zip(rest, exact.advantages(rest, V), strict=True):
+        sign.flat[i] = (n > 0) - (n < 0)
+        if n > 0:
+            value.flat[i] = _float(n, d)
     return sign, value
 
 
 def _policy_iteration(piece: Piece, m: ExactModel, choice: np.ndarray) -> tuple[list[Any], np.ndarray, int, np.ndarray]:
-    exact, model = ExactRows(m), Doubled(piece.mdp, piece.exact)
+    exact = ExactRows(m)
     rounds = 0
     while True:
         V = exact.evaluate(choice.tolist())
         rounds += 1
-        sign, value = _signs(exact, model, V, choice)
+        sign, value = _signs(exact, piece, V, choice)
         better = sign > 0
         improve = better.any(axis=1)
         if not improve.any():
@@ -176,10 +115,66 @@ def _policy_iteration(piece: Piece, m: ExactModel, choice: np.ndarray) -> tuple[
         choice = np.where(improve, np.where(better, value, -np.inf).argmax(axis=1), choice)
 
 
+class _Rows(NamedTuple):
+    """A matrix that multiplies without BLAS, whose threads wait for each other where cores are shared."""
+
+    M: np.ndarray
+
+    def __matmul__(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum("ij,j->i", self.M, x))
+
+
+def _solved(M: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``M x = b`` about; ``LinAlgError`` where it is singular."""
+    if len(M) >= THREADED:
+        x, done = bicgstab(_Rows(M), b, rtol=1e-13)
+        if done:
+            return x
+    return np.linalg.solve(M, b)
+
+
+def _howard(mdp: Any) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Policy iteration in floats: values, a policy, and whether floats are sure of it; values of zero where they
+    cannot tell.
+    """
+    from tabular.reference.numpy_ops import policy_matrix, row_expectation
+
+    S, states = mdp.S, np.arange(mdp.S)
+    V, policy, unknown = np.zeros(S), np.where(mdp.mask, mdp.rewards, -np.inf).argmax(axis=1), np.zeros(S)
+    if S > FACTORISED or undamped(mdp.gamma, S):
+        return unknown, policy, False
+    for _ in range(ROUNDS):
+        P = policy_matrix(mdp.P, np.eye(mdp.A)[policy], S, mdp.A) if mdp.is_sparse else mdp.P[states, policy]
+        try:
+            V = _solved(system(P, mdp.gamma, mdp.end[states, policy]), mdp.rewards[states, policy])
+        except np.linalg.LinAlgError:
+            break
+        with np.errstate(over="ignore", invalid="ignore"):
+            Q = np.where(mdp.mask, mdp.rewards + mdp.gamma * row_expectation(mdp.P, V, S, mdp.A), -np.inf)
+            near = CLEAR * float(np.abs(V).max())
+        if not np.isfinite(V).all():
+            break
+        best = Q.argmax(axis=1)
+        own = Q[states, policy]
+        improve = Q[states, best] > own + near
+        if not improve.any():
+            Q[states, policy] = -np.inf
+            return V, policy, bool((Q < (own - near)[:, None]).all())
+        policy = np.where(improve, best, policy)
+    return unknown, policy, False
+
+
 def _float_policy(piece: Piece) -> np.ndarray:
-    """A policy to start from, near the optimum."""
-    model = Doubled(piece.mdp, piece.exact)
+    """A policy to start from, near the optimum: by policy iteration in floats, or by Newton's method in doubled
+    precision where floats see ties.
+    """
     total = piece.mdp.gamma_exact == 1
+    start = np.zeros(piece.mdp.S)
+    if not total:
+        start, policy, sure = _howard(piece.mdp)
+        if sure:
+            return policy
+    model = Doubled(piece.mdp, piece.exact)
     if not affordable(model, Hard()):
         if total:
             return _proper_policy(piece)
@@ -194,7 +189,7 @@ def _float_policy(piece: Piece) -> np.ndarray:
         residual(h, low)
     else:
         residual = Residual(model, Hard(), None)
-        best = newton(residual, np.zeros(model.S))
+        best = newton(residual, start)
         if best is None:  # beyond the range of doubled precision
             return _greediest(model)
         residual(best[0], best[1])
@@ -267,15 +262,9 @@ def _total(mdp: Any, m: ExactModel, pi0: Any) -> ExactSolution:
         V, choice, rounds, _ = _policy_iteration(piece, q, _proper_policy(piece))
     values = [V[k] for k in piece.state_of.tolist()]
     pi = choice if piece.quotient is None else piece.quotient.lift_policy(choice)
-    exact = ExactRows(m)
-    optimal = np.zeros(mdp.mask.shape, dtype=bool)
-    for i in np.flatnonzero(mdp.mask.ravel()).tolist():
-        optimal.flat[i] = exact.advantage(i, values) == 0
+    whole = piece if piece.quotient is None else Piece(mdp, None, np.arange(mdp.S), None)
+    optimal = _signs(ExactRows(m), whole, values)[0] == 0
     return ExactSolution([as_fraction(x) for x in values], pi.astype(np.int64), rounds, optimal)
-
-
-def as_fraction(x: Any) -> Fraction:
-    return Fraction(int(x.p), int(x.q))
 
 
 def _actions(pi: Any, mask: np.ndarray) -> np.ndarray:

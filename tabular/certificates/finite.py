@@ -221,7 +221,7 @@ def exact_backward_induction(fh: Any) -> tuple[list[list[Fraction]], np.ndarray]
     border.expect(fh, "exact_backward_induction", "FiniteHorizonMDP")
     from flint import fmpq
 
-    from tabular.certificates.exact import ExactRows, as_fraction
+    from tabular.certificates.exact_rows import ExactRows, as_fraction
 
     exact = fh.exact()
     V: list[Any] = [fmpq(x.numerator, x.denominator) for x in exact.terminal]
@@ -237,7 +237,7 @@ def exact_backward_induction(fh: Any) -> tuple[list[list[Fraction]], np.ndarray]
             best: Any = None
             for a in np.flatnonzero(stage.mask[s]).tolist():
                 i = s * fh.A + a
-                q = rows.R[i] + rows.gamma * rows.expectation(i, V)
+                q = rows.action_value(i, V)
                 if best is None or q > best:
                     best, actions[h, s] = q, a
             new.append(best)

@@ -19,7 +19,7 @@ import numpy as np
 from tabular import _border as border
 from tabular._jit import kernel
 from tabular._kernels.interaction import World, at_start
-from tabular._kernels.optimism import greedy
+from tabular._kernels.optimism import greedy_stage
 from tabular.exploration.learners import greedy_start, probability, register_learner, unit_rewards
 from tabular.finite_horizon import FiniteHorizonMDP
 
@@ -94,10 +94,10 @@ def _lower_hoeffding(indptr, indices, seen, share, best, V, Q):
     """Q[row] = min(Q[row], best[row] + the empirical mean of V); values are not negative, so else nothing can fall."""
     for row in range(Q.size):
         if best[row] < Q[row]:
-            start, stop = indptr[row], indptr[row + 1]
+            start, stop = np.uint64(indptr[row]), np.uint64(indptr[row + 1])
             total = 0.0
-            if stop - start == V.size:  # every state, in order
-                for t in range(V.size):
+            if stop - start == np.uint64(V.size):  # every state, in order
+                for t in range(np.uint64(V.size)):
                     total += seen[start + t] * V[t]
             else:
                 for i in range(start, stop):
@@ -109,10 +109,8 @@ def _plan_hoeffding(learner, world, counts, own, policy, key, k):
     stages = 0
     for h in range(world.H - 1, -1, -1):
         _lower_hoeffding(world.indptr, world.indices, counts.seen, counts.share, own.best, own.V[h + 1], own.Q[h])
-        for s in range(world.S):
-            own.V[h, s], changed = greedy(world, counts, own.Q, h, s, policy)
-            if changed:
-                stages = max(stages, h + 1)
+        if greedy_stage(counts.visits, own.Q, world.A, h * world.stride, h, own.V, policy.act):
+            stages = max(stages, h + 1)
     return stages
 
 
@@ -128,10 +126,10 @@ def _lower_bernstein(indptr, indices, seen, share, R, L, c, H, V, far, Q):
         part = share[row]
         least = R[row] + c * 14.0 / 3.0 * H * L * part
         if part > 0.0 and least < Q[row]:
-            start, stop = indptr[row], indptr[row + 1]
+            start, stop = np.uint64(indptr[row]), np.uint64(indptr[row + 1])
             mean, square, distant = 0.0, 0.0, 0.0
-            if stop - start == V.size:
-                for t in range(V.size):
+            if stop - start == np.uint64(V.size):
+                for t in range(np.uint64(V.size)):
                     n = seen[start + t]
                     mean += n * V[t]
                     square += n * V[t] * V[t]
@@ -154,10 +152,8 @@ def _plan_bernstein(learner, world, counts, own, policy, key, k):
         _lower_bernstein(
             world.indptr, world.indices, counts.seen, counts.share, world.R, L, c, H, own.V[h + 1], own.far[h + 1], own.Q[h]
         )  # fmt: skip
-        for s in range(world.S):
-            own.V[h, s], changed = greedy(world, counts, own.Q, h, s, policy)
-            if changed:
-                stages = max(stages, h + 1)
+        if greedy_stage(counts.visits, own.Q, world.A, h * world.stride, h, own.V, policy.act):
+            stages = max(stages, h + 1)
     return stages
 
 

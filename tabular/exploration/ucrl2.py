@@ -24,8 +24,9 @@ from tabular import _border as border
 from tabular._kernels import epochs as kernels
 from tabular._kernels.interaction import Counts, World
 from tabular.errors import NotConverged
+from tabular.exploration._world import build_world
 from tabular.exploration.learners import probability, unit_rewards
-from tabular.exploration.play import POINTS, build_world, episodic, over_seeds, seed_list
+from tabular.exploration.play import POINTS, episodic, over_seeds, seed_list
 from tabular.exploration.widths import Jaksch, check_width
 from tabular.mdp import MDP
 from tabular.planning.average_reward import average_reward, evaluate_average

@@ -169,8 +169,9 @@ def test_an_unknown_kind_has_no_oracle() -> None:
         oracle.certified(Task(task.facts | {"kind": "bandit"}, task.arrays), np.zeros(4), {})
 
 
-def test_the_loop_and_the_plain_program_play_the_same_episodes() -> None:
-    task = workloads.ucbvi(6, 3, 5, 60, 6)
+@pytest.mark.parametrize("S, A", [(6, 3), (3, 2), (11, 4), (20, 5)])
+def test_the_loop_and_the_plain_program_play_the_same_episodes(S: int, A: int) -> None:
+    task = workloads.ucbvi(S, A, 5, 60, 6)
     ready = ours.prepare(task, {})
     found, facts = ready.answer(ready.solve())
     known = oracle.certified(task, np.zeros(0), {})

@@ -20,7 +20,8 @@ def backups(source: Any, rng: Any) -> tuple[np.ndarray, ...]:
     attained, as one-hot integers.
     """
     from tabular._kernels import epochs, interaction
-    from tabular.exploration.play import build_world, episodic
+    from tabular.exploration._world import build_world
+    from tabular.exploration.play import episodic
     from tabular.exploration.widths import Jaksch
 
     models = [source[i] for i in range(source.B)] if hasattr(source, "B") else [source]

@@ -10,8 +10,9 @@ import pytest
 
 from tabular import MDP, FiniteHorizonMDP, ModelError, average_reward, evaluate_average
 from tabular.exploration import Hoeffding, KullbackLeibler, Weissman, ucrl2
+from tabular.exploration._world import build_world
 from tabular.exploration.learners import probability
-from tabular.exploration.play import build_world, episodic
+from tabular.exploration.play import episodic
 from tabular.instances import river_swim, two_state_gadget
 from tests.tabular.exploration.test_twins import Stream, ball, pick
 
