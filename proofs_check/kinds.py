@@ -24,8 +24,8 @@ CONFIRMED = 20  # refutations settled in each chunk: enough for the count to say
 WITNESSES = 4  # the same of witnesses
 
 
-def record(chunk: Chunk, counted: np.ndarray, found: View, tally: Tally) -> None:
-    """Add what a chunk shows; ``counted`` are the places of the view's instances in it.
+def record(chunk: Chunk, counted: np.ndarray, found: View, tally: Tally, *, hunt: bool = False) -> None:
+    """Add what a chunk shows; ``counted`` are the places of the view's instances in it. ``hunt``: up to the first refutation.
 
     Averages are over the claim's families: a fixed model is no part of them, and does not count.
     """
@@ -35,13 +35,15 @@ def record(chunk: Chunk, counted: np.ndarray, found: View, tally: Tally) -> None
         return
     sample = {"at": chunk.label} | found.plain | found.outcomes
     if found.status is not None:
-        sample |= _decide(chunk, counted, found, found.status, tally)
+        sample |= _decide(chunk, counted, found, found.status, tally, hunt)
     elif found.kind == "Trial" and 1 in found.outcomes["failed"]:
         sample["first"] = chunk.address(int(counted[found.outcomes["failed"].index(1)]))
     tally.samples.append(sample)
 
 
-def _decide(chunk: Chunk, counted: np.ndarray, found: View, status: np.ndarray, tally: Tally) -> dict[str, Any]:
+def _decide(
+    chunk: Chunk, counted: np.ndarray, found: View, status: np.ndarray, tally: Tally, hunt: bool
+) -> dict[str, Any]:
     from proofs_check.counterexample import record as saved
 
     numbers = {name: (low.copy(), high.copy()) for name, (low, high) in found.numbers.items()}
@@ -68,6 +70,8 @@ def _decide(chunk: Chunk, counted: np.ndarray, found: View, status: np.ndarray, 
             tally.balls += 1
         if status[j] == BAD:
             tally.refutation(mdp.S * mdp.A, saved(mdp, payloads, address))
+            if hunt:
+                break
         elif status[j] == GOOD and found.kind == "Witness":
             kept = mdp if one.instance is None else one.instance
             witnesses.append({"size": kept.S * kept.A} | saved(kept, payloads if kept is mdp else {}, address))

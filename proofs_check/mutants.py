@@ -13,7 +13,7 @@ import importlib
 import inspect
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +21,7 @@ from typing import Any
 
 KERNELS = "tabular._kernels"
 LEARNERS = "tabular.exploration"
+REGISTRIES = (f"{KERNELS}.interaction", f"{KERNELS}.widths", f"{LEARNERS}.learners")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,13 @@ def _expression(source: str) -> ast.expr:
 
 def rewritten(mutant: Mutant) -> tuple[Any, str, Any, Any]:
     """Owner (module or class), attribute, the function as it is, and its mutant."""
+    owner, attribute, original, tree = _parsed(mutant)
+    _rewrite(mutant, tree.body[0])
+    return owner, attribute, original, _made(mutant, tree, attribute)
+
+
+def _parsed(mutant: Mutant) -> tuple[Any, str, Any, ast.Module]:
+    """Owner, attribute, the function that a mutant rewrites, and its syntax tree."""
     module = importlib.import_module(mutant.module)
     *path, attribute = mutant.function.split(".")
     owner: Any = module
@@ -86,12 +94,15 @@ def rewritten(mutant: Mutant) -> tuple[Any, str, Any, Any]:
         raise StaleMutant(f"{mutant.name}: there is no {mutant.module}.{mutant.function}: {error}") from None
     if not inspect.isroutine(original):
         raise StaleMutant(f"{mutant.name}: {mutant.module}.{mutant.function} is no plain function")
-    tree = ast.parse(textwrap.dedent(inspect.getsource(original)))
-    _rewrite(mutant, tree.body[0])
+    return owner, attribute, original, ast.parse(textwrap.dedent(inspect.getsource(original)))
+
+
+def _made(mutant: Mutant, tree: ast.Module, attribute: str) -> Any:
+    """The function of a tree, in the module of the mutant."""
     space: dict[str, Any] = {}
     code = compile(ast.fix_missing_locations(tree), f"<mutant: {mutant.name}>", "exec")
-    exec(code, module.__dict__, space)
-    return owner, attribute, original, space[attribute]
+    exec(code, sys.modules[mutant.module].__dict__, space)
+    return space[attribute]
 
 
 def rewritten_module(mutant: Mutant) -> tuple[Any, Path]:
@@ -119,32 +130,72 @@ def plant(mutant: Mutant) -> None:
     if mutant.of_kernels:
         _plant_kernel(mutant)
         return
-    owner, attribute, original, mutated = rewritten(mutant)
-    setattr(owner, attribute, mutated)
-    top = mutant.module.partition(".")[0]
+    _put([rewritten(mutant)], {mutant.module})
+
+
+def note_calls(mutants: Iterable[Mutant], note: Callable[[tuple[str, str]], None]) -> None:
+    """Have the functions that these rewrite tell, whenever they are called, their modules and names, and change nothing else.
+
+    They are put exactly where ``plant`` puts the mutants: what calls none of them computes with a mutant what it computes without.
+    Kernels' tell nothing. There is no way back: use a process of its own.
+    """
+    parsed = {(m.module, m.function): (m, *_parsed(m)) for m in mutants if not m.of_kernels}
+    names: dict[int, list[tuple[str, str]]] = {}  # one function may have several
+    for place, (_, _, _, original, _) in parsed.items():
+        names.setdefault(id(original), []).append(place)
+    found = []
+    for m, owner, attribute, original, tree in parsed.values():
+        called = names[id(original)]
+        telling = ast.parse(f"__import__({__name__!r}, fromlist=['_told'])._told({called!r})").body
+        definition = tree.body[0]
+        assert isinstance(definition, ast.FunctionDef)  # as the check of the mutant found
+        start = int(ast.get_docstring(definition) is not None)
+        definition.body[start:start] = telling
+        found.append((owner, attribute, original, _made(m, tree, attribute)))
+    _notes.append(note)
+    _put(found, {module for module, _ in parsed})
+
+
+_notes: list[Callable[[tuple[str, str]], None]] = []
+
+
+def _told(called: list[tuple[str, str]]) -> None:
+    for place in called:
+        _notes[-1](place)
+
+
+def _put(found: Sequence[tuple[Any, str, Any, Any]], modules: Iterable[str]) -> None:
+    """Functions in the place of others, which are told apart by identity, and wherever else these were imported."""
+    for owner, attribute, _, new in found:
+        setattr(owner, attribute, new)
+    instead = {id(original): new for _, _, original, new in found}
+    tops = {"tabular", "proofs_check", *(name.partition(".")[0] for name in modules)}
     for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").partition(".")[0] in ("tabular", "proofs_check", top):
+        if getattr(module, "__name__", "").partition(".")[0] in tops:
             for name, value in list(vars(module).items()):
-                if value is original:
-                    setattr(module, name, mutated)
-    _plant_registered(original, mutated)
+                if id(value) in instead:
+                    setattr(module, name, instead[id(value)])
+    for _, _, original, new in found:
+        _put_registered(original, new)
 
 
-def _plant_registered(original: Any, mutated: Any) -> None:
+def _put_registered(original: Any, mutated: Any) -> None:
     """Learners and widths are found by their class, not by the names of their functions."""
     from tabular._jit import kernel
-    from tabular._kernels import interaction, widths
-    from tabular.exploration import learners
+
+    interaction, widths, learners = (sys.modules.get(name) for name in REGISTRIES)
 
     def new(f: Any) -> Any:
         return kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f
 
-    loops: dict[type, Any] = interaction._registered
-    kinds: dict[type, Any] = learners._kinds
+    # What is not imported yet will find the mutant where it imports the function.
+    loops: dict[type, Any] = getattr(interaction, "_registered", {})
+    bounds: dict[type, Any] = getattr(widths, "_registered", {})
+    kinds: dict[type, Any] = getattr(learners, "_kinds", {})
     for cls, functions in loops.items():
         loops[cls] = type(functions)(*map(new, functions))
-    for cls, bound in widths._registered.items():
-        widths._registered[cls] = new(bound)
+    for cls, bound in bounds.items():
+        bounds[cls] = new(bound)
     for cls, kind in kinds.items():
         kinds[cls] = type(kind)(*(mutated if f is original else f for f in kind))
 

@@ -6,18 +6,19 @@ import hashlib
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from proofs_check import kernel_mutants, operator_mutants, runner
+from proofs_check.addresses import CHUNK
 from proofs_check.claim import Claim
 from proofs_check.jobs import Job
 from proofs_check.kernels import KernelFault
 from proofs_check.ledger import Cost
-from proofs_check.mutants import Mutant, plant
+from proofs_check.mutants import Mutant, note_calls, plant
 from proofs_check.runner import TEETH, Budget
 from proofs_check.settle import EngineFault
 from proofs_check.views import View
@@ -83,16 +84,45 @@ class Planted:
         return replace(self, jobs=tuple(job for job in self.jobs if job.id not in seen))
 
 
-def sides(task: tuple[Job, int]) -> tuple[str, int, bytes]:
-    """A digest of a claim's sides on its first instances, in enclosures: of so many of its families, of all for 0."""
-    job, families = task
+@dataclass(frozen=True)
+class Looked:
+    """A claim where no mutant is planted: digests of its sides on the budget of teeth, by how many of its families they are of
+    (0 for all), and what it calls of the functions that mutants rewrite; None where that says nothing of a hunt."""
+
+    sides: Mapping[int, bytes]
+    calls: frozenset[tuple[str, str]] | None = None
+
+    def meets(self, mutant: Mutant) -> bool:
+        """Whether the claim may compute anything else with the mutant planted. Kernels are made anew, and tell nothing."""
+        return self.calls is None or mutant.of_kernels or (mutant.module, mutant.function) in self.calls
+
+
+def look(task: tuple[Job, tuple[int, ...], tuple[Mutant, ...]]) -> tuple[Job, Looked]:
+    """A claim's sides in enclosures, and its calls among the functions of these mutants. Spoils this process.
+
+    A hunt that refutes nothing sees the same instances as those with mutants do: one of whose function it calls nothing is
+    the same hunt. Claims with more instances than a chunk cost too much to hunt without need.
+    """
+    job, families, mutants = task
+    claim, calls = replace(job.load(), instances=()), set[tuple[str, str]]()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return job.id, families, _glimpse(job.load(), families)
+        note_calls(mutants, calls.add)
+        if claim.least <= CHUNK:
+            seen = {n: _Sides(claim, n) for n in families}
+            try:
+                found = runner.verify(claim, TEETH, hunt=True, probed=False, saw=_teller(seen.values()))
+            except Exception:  # whoever meets a mutant says so
+                calls.clear()
+            else:
+                if found.verdict != "refuted":
+                    return job, Looked({n: one.digest() for n, one in seen.items()}, frozenset(calls))
+        return job, Looked({n: _glimpse(claim, n) for n in families})
 
 
-def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, Seen]:
-    """What the mutant does to each of its claims, by id. Spoils this process. ``before`` has the ``sides`` that it finds.
+def tried(plan: Planted, before: Mapping[str, Looked]) -> dict[str, Seen]:
+    """What the mutant does to each of its claims, by id. Spoils this process. ``before``: what ``look`` says of them; of one that
+    it has not looked at nobody knows whether its sides move.
 
     Of a paper's mutant the claims' own sides are the canary, and one that moves none of a claim's cannot be refuted by it: the
     budget of teeth is what was looked at.
@@ -110,10 +140,17 @@ def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, S
         found: dict[str, Seen] = {}
         for each in claims:
             started = time.perf_counter()
-            if changed or plan.of:
-                outcome, moved = _outcome(plan, each, before)
+            known = before.get(each.id)
+            calls = known is None or known.meets(plan.mutant)
+            if (changed or plan.of) and calls:
+                outcome, moved = _outcome(plan, each, known)
             else:
-                outcome, moved = UNTRIED, any(_glimpse(each, n) != before[each.id, n] for n in plan.glimpsed)
+                outcome = MISSED if changed or plan.of else UNTRIED
+                moved = (
+                    known is not None
+                    and calls
+                    and any(_glimpse(each, n) != x for n, x in known.sides.items() if n in plan.glimpsed)
+                )
             cost = Cost(mutants=overhead + time.perf_counter() - started)
             found[each.id] = Seen(outcome, changed or (bool(plan.of) and moved), moved, cost)
             if plan.first_is_enough and outcome in NOTICED:
@@ -121,18 +158,24 @@ def tried(plan: Planted, before: Mapping[tuple[str, int], bytes]) -> dict[str, S
         return found
 
 
-def _outcome(plan: Planted, claim: Claim, before: Mapping[tuple[str, int], bytes]) -> tuple[str, bool]:
-    """What becomes of a claim that holds, and whether its sides move: a hunt sees what the digests of ``sides`` are of."""
+def _teller(digests: Iterable[_Sides]) -> Callable[[str, Any], None]:
+    """Tells all of them what the screening sees."""
+    kept = tuple(digests)
+
+    def saw(label: str, found: Any) -> None:
+        for one in kept:
+            one.add(label, found)
+
+    return saw
+
+
+def _outcome(plan: Planted, claim: Claim, known: Looked | None) -> tuple[str, bool]:
+    """What becomes of a claim that holds, and whether its sides move: a hunt sees what the digests of a look are of."""
     instances, budget = _instances(plan)
     claim = replace(claim, instances=instances)
     seen = {n: _Sides(claim, n) for n in plan.glimpsed}
-
-    def saw(label: str, found: Any) -> None:
-        for one in seen.values():
-            one.add(label, found)
-
     try:
-        found = runner.verify(claim, budget, hunt=True, probed=plan.kernels_checked, saw=saw)
+        found = runner.verify(claim, budget, hunt=True, probed=plan.kernels_checked, saw=_teller(seen.values()))
     except KernelFault:
         return CHECKED, bool(seen)
     except EngineFault:
@@ -141,7 +184,7 @@ def _outcome(plan: Planted, claim: Claim, before: Mapping[tuple[str, int], bytes
         return CRASHED, bool(seen)
     if found.verdict == "refuted":
         return KILLED, bool(seen)
-    return MISSED, any(one.digest() != before[claim.id, n] for n, one in seen.items())
+    return MISSED, known is not None and any(one.digest() != known.sides[n] for n, one in seen.items())
 
 
 def _instances(plan: Planted) -> tuple[tuple[str, ...], Budget]:

@@ -15,6 +15,7 @@ Reading needs the standard library alone and imports no claim, so that listing a
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -185,10 +186,15 @@ def bibtex_keys(source: str) -> list[str]:
 
 
 def _read(entry: Traversable, stem: str) -> Paper:
-    """One file, validated field by field in a fixed order, so that the first error is the same everywhere."""
-    file = entry.name
+    """One file as it is now; a run asks several times, and files that are as they were are not read again."""
+    return _paper(entry.name, stem, entry.read_bytes())
+
+
+@functools.lru_cache(maxsize=512)
+def _paper(file: str, stem: str, content: bytes) -> Paper:
+    """What a file says, validated field by field in a fixed order, so that the first error is the same everywhere."""
     try:
-        data = tomllib.loads(entry.read_bytes().decode("utf-8"))
+        data = tomllib.loads(content.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RegistryError(file, "", f"not readable as TOML: {error}") from error
     _names(file, "", data, _PAPER_FIELDS, ())

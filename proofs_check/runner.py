@@ -161,7 +161,7 @@ def count(
             saw(chunk.label, found)
         with timed(cost, "settling"):
             if isinstance(found, views.View):
-                kinds.record(chunk, counted, found, tally)
+                kinds.record(chunk, counted, found, tally, hunt=hunt)
             elif hunt:
                 _hunt(chunk, counted, found, tally, settler)
             else:

@@ -23,7 +23,7 @@ from proofs_check.ledger import Cost, total
 from proofs_check.loading import claims_of
 from proofs_check.mutants import Mutant, check, mutants_of
 from proofs_check.parts import PartWriter
-from proofs_check.planted import CHECKED, CRASHED, KILLED, Planted, Seen, sides, tried
+from proofs_check.planted import CHECKED, CRASHED, KILLED, NOTICED, Looked, Planted, Seen, look, tried
 from proofs_check.processes import COPIES, apart, collect, pool
 from proofs_check.records import Record, key
 from proofs_check.registry import FOUNDATIONS
@@ -31,7 +31,9 @@ from proofs_check.runner import TEETH, verify
 from proofs_check.store import Store
 from proofs_check.verdict import Tally
 
+TOGETHER = 4  # claims that meet a mutant in one copy of a process, where the first that notices it is enough
 REPEATS = 2  # claims that a mutant meets again compiled
+Look = tuple[Job, tuple[int, ...], tuple[Mutant, ...]]  # what ``look`` takes
 SHARED = ("numba", "scipy.sparse", "flint")  # nearly every claim imports them, which takes longer than most mutants do
 
 
@@ -192,17 +194,27 @@ def _bitten(
         put(i, seen)
 
     environment = ONE_THREAD | {"NUMBA_DISABLE_JIT": "0" if planted[0].compiled else "1"}
-    before: dict[tuple[str, int], bytes] = {}
-    looked = list(dict.fromkeys((job, n) for _, plan in tasks for job in plan.jobs for n in plan.glimpsed))
-    many = min(workers, max(len(looked), len(tasks)))
+    looks = _looks([plan for _, plan in tasks])
+    many = min(workers, max(len(looks), len(tasks)))
     try:
         with ExitStack() as pools:
-            first = pools.enter_context(pool(many, environment))
-            collect(first, _looked, looked, lambda seen: before.update({seen[:2]: seen[2]}))
-            wanted = [{(j.id, n): before[j.id, n] for j in plan.jobs for n in plan.glimpsed} for _, plan in tasks]
-            numbered = [(*task, own) for task, own in zip(tasks, wanted, strict=True)]
-            second = first if COPIES else pools.enter_context(pool(many, environment, fresh=True))
-            collect(second, _numbered, numbered, took)
+            made = pools.enter_context(pool(many, environment))
+            if COPIES:
+                collect(
+                    made,
+                    _bit,
+                    [(*task, {job: looks[job] for job in task[1].jobs if job in looks}) for task in tasks],
+                    took,
+                )
+            else:
+                before = dict(collect(made, look, list(looks.values())))
+                made = pools.enter_context(pool(many, environment, fresh=True))
+                collect(
+                    made,
+                    _bit_here,
+                    [(*task, {j.id: before[j] for j in task[1].jobs if j in before}) for task in tasks],
+                    took,
+                )
     finally:
         if store is not None and run is not None and writer is not None:
             writer.close()
@@ -210,14 +222,62 @@ def _bitten(
     return [found[i] for i in range(len(planted))]
 
 
-def _looked(task: tuple[Job, int]) -> tuple[str, int, bytes]:
-    found: tuple[str, int, bytes] = apart(sides, task, SHARED)
-    return found
+def _looks(planted: Sequence[Planted]) -> dict[Job, Look]:
+    """The looks at the claims of these mutants that are of use, by claim."""
+    families: dict[Job, set[int]] = {}
+    mutants: dict[Job, dict[tuple[str, str], Mutant]] = {}
+    for plan in planted:
+        for job in plan.jobs if plan.glimpsed else ():
+            families.setdefault(job, set()).update(plan.glimpsed)
+            mutants.setdefault(job, {}).setdefault((plan.mutant.module, plan.mutant.function), plan.mutant)
+    once: dict[tuple[Mutant, ...], tuple[Mutant, ...]] = {}  # those of a paper's claims are mostly the same
+    return {
+        job: (job, tuple(sorted(ns)), once.setdefault(all_of, all_of))
+        for job, ns in families.items()
+        for all_of in (tuple(mutants[job].values()),)
+    }
 
 
-def _numbered(task: tuple[int, Planted, dict[tuple[str, int], bytes]]) -> tuple[int, dict[str, Seen]]:
+def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, Seen]]:
+    """A mutant in copies of this process, which looks at the claims as they come: where the first to notice is enough, that is
+    nearly always the first that may, and a copy for it spares the looks at all others. The next copies have more that may."""
+    i, plan, looks = task
+    for job in plan.jobs:
+        if job.paper is not None:
+            job.module()  # imported once for all copies; files of one's own may begin threads
+    seen: dict[str, Seen] = {}
+    left, many = list(plan.jobs), 1
+    if plan.first_is_enough and left[0] in looks and left[0] not in _before:
+        seen = apart(_tried, (replace(plan, jobs=(left[0],)), {}), SHARED)
+        if seen[left[0].id].outcome in NOTICED:
+            return i, seen  # whatever it does without
+        seen = {}
+    while left:
+        some: list[Job] = []
+        meeting = 0
+        while left and (meeting < many or not (plan.first_is_enough and looks)):
+            job = left.pop(0)
+            some.append(job)
+            if job in looks:
+                if job not in _before:
+                    _before[job] = apart(look, looks[job], SHARED)[1]
+                meeting += _before[job].meets(plan.mutant)
+        known = {job.id: _before[job] for job in some if job in looks}
+        found: dict[str, Seen] = apart(_tried, (replace(plan, jobs=tuple(some)), known), SHARED)
+        seen |= found
+        if plan.first_is_enough and any(one.outcome in NOTICED for one in found.values()):
+            break
+        many = min(2 * many, TOGETHER)
+    return i, seen
+
+
+_before: dict[Job, Looked] = {}  # of a process of one run
+
+
+def _bit_here(task: tuple[int, Planted, dict[str, Looked]]) -> tuple[int, dict[str, Seen]]:
+    """A mutant in this process."""
     i, *rest = task
-    return i, apart(_tried, rest, SHARED)
+    return i, _tried(rest)
 
 
 def _tried(given: Any) -> dict[str, Seen]:

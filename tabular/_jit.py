@@ -18,6 +18,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,10 @@ def kernel(function: Callable | None = None, /, *, parallel: bool = False, inlin
     if function is None:
         return functools.partial(kernel, parallel=parallel, inline=inline)
     import numba
-    import numpy as np
 
     config: Any = numba.config  # its names are set at run time
     if config.DISABLE_JIT:
-        return np.errstate(all="ignore")(function)  # as error_model="numpy" does
+        return _interpreted(function)
     if parallel:
         has_tbb()
     options: Any = {"fastmath": set(FASTMATH), "nogil": True, "error_model": "numpy", "forceinline": inline}
@@ -56,6 +56,28 @@ def kernel(function: Callable | None = None, /, *, parallel: bool = False, inlin
     if cache is not None:
         compiled._cache = cache
     return compiled
+
+
+_interpreting: ContextVar[bool] = ContextVar("interpreting", default=False)
+
+
+def _interpreted(function: Callable) -> Callable:
+    """The plain function, which divides as `error_model="numpy"` does. What it calls finds NumPy's warnings off already: to
+    turn them off again takes longer than most of the small kernels do."""
+    import numpy as np
+
+    @functools.wraps(function)
+    def quiet(*args: Any, **named: Any) -> Any:
+        if _interpreting.get():
+            return function(*args, **named)
+        inside = _interpreting.set(True)
+        try:
+            with np.errstate(all="ignore"):
+                return function(*args, **named)
+        finally:
+            _interpreting.reset(inside)
+
+    return quiet
 
 
 @functools.cache

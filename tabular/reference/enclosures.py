@@ -27,11 +27,12 @@ def gamma_n(n: int) -> float:
 
 def pack(mid: Any, rad: Any) -> np.ndarray:
     """Two planes; where the midpoint is not finite nothing is known."""
-    mid, rad = np.broadcast_arrays(mid, rad)
-    bad = ~np.isfinite(mid)
+    out = np.empty((2, *np.broadcast_shapes(np.shape(mid), np.shape(rad))))
+    out[0], out[1] = mid, rad
+    bad = ~np.isfinite(out[0])
     if bad.any():
-        mid, rad = np.where(bad, 0.0, mid), np.where(bad, np.inf, rad)
-    return np.stack([mid, rad])
+        out[0][bad], out[1][bad] = 0.0, np.inf
+    return out
 
 
 @np.errstate(all="ignore")

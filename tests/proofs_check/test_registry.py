@@ -316,3 +316,13 @@ def test_counts_of_a_paper_tell_the_card_s_claims_from_companions() -> None:
     assert found["card"] == sum(e.id[-1].isdigit() for e in paper.claims) < len(paper.claims)
     assert sum(found[s] for s in registry.STATES) == len(paper.claims)
     assert sum(found[v] for v in registry.VERDICTS) == found["checked"]
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    _write(tmp_path, PAPER, CLAIM)
+    before = load(directory=tmp_path)
+    assert load(directory=tmp_path) == before
+    file = tmp_path / "demo.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("title = ", 'title = "Later: " # '), encoding="utf-8")
+    (paper,) = load(directory=tmp_path)
+    assert paper.title == "Later: " and paper.claims == before[0].claims

@@ -21,6 +21,7 @@ from proofs_check.mutants import Mutant, StaleMutant, check, mutants_of, rewritt
 from proofs_check.operator_mutants import MUTANTS, OPERATORS, canary
 from proofs_check.outcome import Outcome, survives
 from proofs_check.planted import CHECKED, KILLED, MISSED, Planted, Seen
+from proofs_check.processes import COPIES
 from proofs_check.runner import BUDGETS, verify
 from proofs_check.store import Store
 from proofs_check.teeth import Bite
@@ -155,6 +156,60 @@ def test_a_kernel_mutant_is_noticed_and_leaves_the_common_cache_alone(how: str, 
     assert not clean.returncode, clean.stderr
     values = (np.frombuffer(x) for x in (bytes.fromhex(clean.stdout), kernel_mutants.canary(whole=False)))
     np.testing.assert_allclose(*values, rtol=1e-12)
+
+
+_LOOKED = """
+import json
+from dataclasses import replace
+from proofs_check import operator_mutants, planted, selection
+from proofs_check.processes import in_a_copy
+from proofs_check.runner import BUDGETS
+from proofs_check.teeth import _looks
+if __name__ == "__main__":
+    names = ["foundations.C1", "foundations.C5", "foundations.C8", "foundations.C14"]
+    jobs = tuple(selection.jobs(names, BUDGETS["quick"], 0))
+    plans = [planted.Planted(m, jobs) for m in operator_mutants.MUTANTS]
+    looks = _looks(plans)
+    before = {job.id: in_a_copy(planted.look, looks[job])[1] for job in jobs}
+    blind = {name: replace(looked, calls=None) for name, looked in before.items()}
+    said = []
+    for plan in plans:
+        spared = sum(not looked.meets(plan.mutant) for looked in before.values())
+        told, all_of = (in_a_copy(lambda known: planted.tried(plan, known), known) for known in (before, blind))
+        said.append((plan.mutant.name, told == all_of, spared, sum(seen.moved for seen in told.values())))
+    print(json.dumps(said))
+"""
+
+
+@pytest.mark.skipif(not COPIES, reason="in copies of a process")
+def test_claims_that_call_nothing_of_a_mutant_are_as_if_they_had_met_it() -> None:
+    environment = os.environ | ONE_THREAD | {"NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run([sys.executable, "-c", _LOOKED], env=environment, capture_output=True, text=True, timeout=300)
+    assert not done.returncode, done.stderr
+    said = json.loads(done.stdout)
+    assert [name for name, *_ in said] == [m.name for m in MUTANTS] and all(same for _, same, *_ in said)
+    assert any(spared for *_, spared, _ in said) and any(spared < 4 for *_, spared, _ in said)
+    assert all(spared + moved <= 4 for *_, spared, moved in said) and any(moved for *_, moved in said)
+
+
+def test_functions_tell_that_they_are_called_under_all_their_names() -> None:
+    code = """
+        from proofs_check.mutants import Mutant, note_calls
+        from tabular.reference import NumpyOps, operators
+        from tabular.instances.exploration import river_swim
+        here, there = "tabular.reference.operators", "tabular.reference.optimal"
+        places = [(here, "q_backup"), (there, "operators.q_backup"), (here, "occupancy")]
+        seen = []
+        note_calls([Mutant("", *place, "m.R", "m.R") for place in places], seen.append)
+        ops = NumpyOps()
+        m = ops.model(river_swim(3))
+        assert not seen
+        operators.backup(ops, m, ops.array([0.0] * m.S, 1))
+        assert set(seen) == set(places[:2])
+        assert "E[V" in operators.q_backup.__doc__
+    """
+    lines = "\n".join(line.strip() for line in code.splitlines())
+    subprocess.run([sys.executable, "-c", lines], check=True, env=os.environ | ONE_THREAD)
 
 
 def test_a_kernel_mutant_needs_one_claim_that_notices() -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +119,37 @@ def test_without_compilation(package):
     answers, counts = run(package, NUMBA_DISABLE_JIT="1")
     assert answers == [6.0, 6.0, 4.0, 4.0]
     assert set(counts.values()) == {None}
+
+
+def test_without_compilation_warnings_are_off_inside_and_as_they_were_outside():
+    """Kernels call each other a thousand times: they are turned off by the outermost alone."""
+    code = """
+        import contextvars
+        import warnings
+        import numpy as np
+        from tabular._jit import kernel
+        @kernel
+        def inner(x, y=0.0):
+            return x / y
+        @kernel
+        def outer(x):
+            if x < 0:
+                raise ValueError(x)
+            return inner(x, y=0.0) + inner(x)
+        warnings.simplefilter("error")
+        before = np.geterr()
+        with np.errstate(all="raise"):
+            assert outer(np.float64(1)) == inner(np.float64(1)) == np.inf
+            try:
+                outer(np.float64(-1))
+            except ValueError:
+                pass
+            assert set(np.geterr().values()) == {"raise"} and outer(np.float64(1)) == np.inf
+            contextvars.copy_context().run(outer, np.float64(1))
+        assert np.geterr() == before and inner.__name__ == "inner" and callable(inner.__wrapped__)
+    """
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(jit.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, env=environment)
 
 
 def test_cache_folder_and_read_only_package(package, tmp_path):

@@ -33,18 +33,28 @@ def _matrix(ops: Any, rows: list[list[Any]]) -> Any:
     return ops.stack([ops.stack([ops.constant(x) for x in row]) for row in rows])
 
 
+PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))  # entries of a symmetric matrix
+PLACES = [sorted({(i, j), (j, i)}) for i, j in PAIRS]  # where each of them stands
+
+
 def _both(F: Any, G: Any) -> Any:
     """The map X -> F X G^T, as its coefficients [i, j, k, l]."""
     return F[:, None, :, None] * G[None, :, None, :]
 
 
+def _on_pairs(ops: Any, T: Any) -> Any:
+    """A map of symmetric matrices by its coefficients on ``PAIRS``: [ij, st]."""
+    rows = [[ops.sum(ops.stack([T[i, j, s, t] for s, t in places])) for places in PLACES] for i, j in PAIRS]
+    return ops.stack([ops.stack(row) for row in rows])
+
+
 def _squared(ops: Any, T: Any) -> Any:
     """The map twice."""
-    return ops.sum(ops.sum(T[:, :, :, :, None, None] * T[None, None, :, :, :, :], axis=-4), axis=-3)
+    return ops.sum(T[:, :, None] * T[None, :, :], axis=-2)
 
 
 def moments(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int, entering: int) -> tuple[Any, Any]:
-    """E y y^T after ``2**doublings`` iterations from y = (0, 0, 1), and the value of the state.
+    """E y y^T on ``PAIRS`` after ``2**doublings`` iterations from y = (0, 0, 1), and the value of the state.
 
     entering : 1 where x is the sum, which takes all of v, 0 where it is the error, which takes its noise alone.
     """
@@ -52,9 +62,9 @@ def moments(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int, 
     spread = ops.sqrt(p * (1 - p) / ops.constant(M))
     F = _matrix(ops, [[alpha, entering * gamma * p, entering], [0, gamma * p, 1], [0, 0, 1]])
     G = _matrix(ops, [[0, gamma * spread, 0], [0, gamma * spread, 0], [0, 0, 0]])
-    T = _both(F, F) + _both(G, G)
+    T = _on_pairs(ops, _both(F, F) + _both(G, G))
     T = ops.fori(doublings, lambda _, power: _squared(ops, power), T)
-    return T[:, :, 2, 2], 1 / (1 - gamma * p)
+    return T[:, 5], 1 / (1 - gamma * p)
 
 
 def _estimate_error(ops: Any, c: Any, H: float, M: float, alpha: float, doublings: int) -> Any:
@@ -62,7 +72,7 @@ def _estimate_error(ops: Any, c: Any, H: float, M: float, alpha: float, doubling
     X, V = moments(ops, c, H, M, alpha, doublings, entering=1)
     a = ops.constant(alpha)
     A = (1 - a ** (2**doublings)) / (1 - a)
-    return ops.sqrt(X[0, 0] / (A * A) - 2 * V * X[0, 2] / A + V * V)
+    return ops.sqrt(X[0] / (A * A) - 2 * V * X[2] / A + V * V)
 
 
 DRAWS = [4.0, 8.0, 16.0, 32.0, 64.0]
@@ -142,7 +152,7 @@ def slow_rate_of_the_slow_average(ops: Any, m: Any, c: Any) -> Scaling:
 
 def _averaging(ops: Any, c: Any, low: float, high: float) -> Scaling:
     x = [8.0, 16.0, 32.0, 64.0, 128.0]
-    roots = [ops.sqrt(moments(ops, c, 8.0, 1.0, 1 - 1 / n, 10, entering=0)[0][0, 0]) / n for n in x]
+    roots = [ops.sqrt(moments(ops, c, 8.0, 1.0, 1 - 1 / n, 10, entering=0)[0][0]) / n for n in x]
     return Scaling(x, roots, low, high)
 
 
