@@ -25,6 +25,9 @@ THREADS_ABOVE = 300_000
 """Multiply-adds of a sweep beyond which compiled loops use all threads of TBB."""
 OTHER_THREADS_ABOVE = 10_000_000
 """The same where there is no TBB: waking OpenMP's threads takes milliseconds under a busy neighbour."""
+TIGHT_UP_TO = 20_000
+"""Multiply-adds of a sweep beyond which loops are content with a certificate within the tolerance: a tighter one, in doubled
+precision, takes several times as long as they do."""
 DENSE_SOLVE = 1_500
 """States up to which linear systems are solved as dense ones, whatever the model's representation."""
 
@@ -71,7 +74,8 @@ class Backups:
         self._block: np.ndarray | None = None
         self._maxima: Any = None
         self.plain = mdp._exact is None and self.reward_scale > 0.0
-        self.large = self.compiled and self.plain and mdp.gamma < 1.0
+        enough = self.compiled or (self.hard and work > TIGHT_UP_TO)
+        self.large = enough and self.plain and mdp.gamma < 1.0
         # Kernels know the built-in regularisers, and those for which row functions were registered.
         self._rows = isinstance(self.reg, BUILT_IN)
         if self.compiled and not self._rows:
@@ -83,6 +87,11 @@ class Backups:
     def equal_mass(self) -> bool:
         """Whether a constant added to ``V`` adds one constant to the backup."""
         return self.mass_min == self.mass_max
+
+    @property
+    def mixes_dearly(self) -> bool:
+        """Whether ``policy_rows`` of a policy that mixes reads all transitions."""
+        return self.compiled and not self.hard and not isinstance(self.mdp.P, CSR)
 
     def noise(self, scale: float) -> float:
         """About the rounding of one backup of values of this size."""

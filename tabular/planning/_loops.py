@@ -26,6 +26,10 @@ PATIENCE = 16
 """Iterations without a smaller change, and that of the size of rounding, before this is called the floor."""
 
 
+ALONE = 10.0
+"""What a backup must divide the change by, for a copy of a mixed policy's dense rows not to be worth its pass over the model."""
+
+
 class Backup(NamedTuple):
     """``TV`` (S,) and ``Q`` (S, A), compiled, of values of at most ``size`` to which a constant was added since.
 
@@ -169,17 +173,21 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
 @np.errstate(over="ignore", invalid="ignore")
 def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
     """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold; or, where the last
-    backup changed no more than the sweeps before it had left, until they are small enough to end.
+    backup changed no more than the sweeps before it had left, until they are small enough to end. Where the sweeps' rows cost
+    a pass over the model, there are none while backups alone shrink the change tenfold.
     """
-    stop, rows, left = Stop(b, tol), None, 0.0
+    stop, rows, left, alone, before = Stop(b, tol), None, 0.0, b.mixes_dearly, np.inf
     for k in range(1, max_iter + 1):
         found, TV, low, high = improved(b, V)
         if status := stop(TV, low, high):
             return stop.result(V, found, TV, status, k)
-        last = V
-        # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows, step = b.policy_rows(found if b.hard else b.weights(found), rows), stop.centred(TV - V)
+        step, last = stop.centred(TV - V), V
         V = V + step
+        alone, before = alone and stop.change <= before / ALONE, stop.change
+        if alone:
+            continue
+        # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
+        rows = b.policy_rows(found if b.hard else b.weights(found), rows)
         settled = stop.change <= left
         enough = stop.change * (min(stop.needed, 1.0 / 30) if settled else 1.0 / 30)
         left = rows.sweep(step, V, enough, sweeps, stop.by_span)
