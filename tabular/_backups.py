@@ -159,12 +159,12 @@ class Backups:
         low, high = self._maxima(V, TV)
         return self._maxima.actions, TV, low, high
 
-    def stages(self, V: np.ndarray, Q: np.ndarray, pi: np.ndarray, log_pi: np.ndarray) -> None:
+    def stages(self, V: np.ndarray, Q: np.ndarray, actions: np.ndarray) -> None:
         """Compiled backward induction without regulariser through H stages of this model, from ``V[H]`` into the rest of ``V``
-        (H+1, S) and the others (H, S, A).
+        (H+1, S), ``Q`` (H, S, A) and maximisers (H, S).
         """
         kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
-        self.run("stages", f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, pi, log_pi)
+        self.run("stages", f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, actions)
 
     def run(self, module: str, name: str, *arrays: Any) -> Any:
         """A kernel of ``tabular._kernels`` by name, under the threads of this model."""
@@ -199,12 +199,12 @@ class Backups:
         return self.policy(Q)[0]
 
     def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A deterministic policy (S,) as ``pi`` and ``log_pi``."""
+        """A deterministic policy (S,), or several (H, S), as ``pi`` and ``log_pi``: (..., S, A)."""
         if self.compiled:
-            pi, log_pi = np.empty((self.S, self.A)), np.empty((self.S, self.A))
-            self.run("stages", "one_hot", actions, pi, log_pi)
+            pi, log_pi = np.empty((*actions.shape, self.A)), np.empty((*actions.shape, self.A))
+            self.run("stages", "one_hot", actions.ravel(), pi.reshape(-1, self.A), log_pi.reshape(-1, self.A))
             return pi, log_pi
-        chosen = actions[:, None] == np.arange(self.A)
+        chosen = actions[..., None] == np.arange(self.A)
         return chosen.astype(np.float64), np.where(chosen, 0.0, -np.inf)
 
     def penalty(self, pi: np.ndarray) -> np.ndarray:

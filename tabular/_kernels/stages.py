@@ -1,5 +1,7 @@
 # mypy: allow-untyped-defs
-"""Greedy policies without regulariser, and stages of backward induction: values, action values and policy in one pass over P."""
+"""Greedy policies without regulariser, and stages of backward induction: values, action values and maximisers in one pass over
+P.
+"""
 
 import numpy as np
 from numba import prange
@@ -10,35 +12,50 @@ from tabular._kernels.rows import max_row
 
 
 @kernel
-def choose(Q, mask, s, V, pi, log_pi):
-    """V[s] = max_a Q[s, a], all mass on the lowest maximiser; V is NaN where an available entry is."""
+def best_of(Q, mask, s):
+    """max_a Q[s, a] and the lowest maximiser; NaN where an available entry is."""
     top, best = -np.inf, -1
     for a in range(Q.shape[1]):
         q = Q[s, a]
         if mask[s, a] and (q > top or (q != q and top == top)):
             top, best = q, a
-    V[s] = top
+    return top, best
+
+
+@kernel
+def keep_best(Q, mask, s, V, actions):
+    """V[s], actions[s] = best_of.
+
+    A call: Numba drops a parallel loop's own writes to views that were unpacked from a tuple.
+    """
+    V[s], actions[s] = best_of(Q, mask, s)
+
+
+@kernel
+def choose(Q, mask, s, V, pi, log_pi):
+    """V[s] = max_a Q[s, a], all mass on the lowest maximiser."""
+    V[s], best = best_of(Q, mask, s)
     for a in range(Q.shape[1]):
         pi[s, a] = 1.0 if a == best else 0.0
         log_pi[s, a] = 0.0 if a == best else -np.inf
 
 
-def _stages_dense(P, R, mask, gamma, V, Q, pi, log_pi):
-    """Stages that share a model, from the last: V (H+1, S), whose last row is given; Q, pi, log_pi (H, S, A) are filled."""
+def _stages_dense(P, R, mask, gamma, V, Q, actions):
+    """Stages that share a model, from the last: V (H+1, S), whose last row is given; Q (H, S, A) and actions (H, S) are filled."""
     for h in range(Q.shape[0] - 1, -1, -1):
-        after, now, q, p, log_p = V[h + 1], V[h], Q[h], pi[h], log_pi[h]
+        after, now, q, best = V[h + 1], V[h], Q[h], actions[h]
         for s in prange(now.size):
             dense.q_row(P, R, mask, gamma, after, s, q)
-            choose(q, mask, s, now, p, log_p)
+            keep_best(q, mask, s, now, best)
 
 
-def _stages_sparse(indptr, indices, data, R, mask, gamma, V, Q, pi, log_pi):
+def _stages_sparse(indptr, indices, data, R, mask, gamma, V, Q, actions):
     """The same for P in CSR."""
     for h in range(Q.shape[0] - 1, -1, -1):
-        after, now, q, p, log_p = V[h + 1], V[h], Q[h], pi[h], log_pi[h]
+        after, now, q, best = V[h + 1], V[h], Q[h], actions[h]
         for s in prange(now.size):
             sparse.q_row(indptr, indices, data, R, mask, gamma, after, s, q)
-            choose(q, mask, s, now, p, log_p)
+            keep_best(q, mask, s, now, best)
 
 
 def _greedy(Q, mask, V, actions):

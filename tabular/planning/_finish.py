@@ -47,12 +47,15 @@ def finish(
         if status is not Status.NONFINITE and not np.isfinite(Q if b.full else Q[b.mask]).all():
             status = Status.NONFINITE
     if status is Status.NONFINITE:
+        pi: Any
+    log_pi: Any
+    if status is Status.NONFINITE:
         pi, log_pi = policy or (np.full((b.S, b.A), np.nan), np.full((b.S, b.A), np.nan))
         return Solution(
             V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {}, regularizer=b.given
         )
     allowed = tol * scale(b.reward_scale, V)
-    pi, log_pi = policy or greedy(b, Q if actions is None else actions)
+    pi, log_pi = policy or (b.policy(Q) if actions is None else greedy(b, actions))
     certificates, model_error = certified(b, V, pi, allowed, None if policy else backup)
     solution = Solution(
         V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}, b.given
@@ -60,11 +63,9 @@ def finish(
     return judged(solution, allowed)
 
 
-def greedy(b: Backups, found: np.ndarray) -> tuple[Any, Any]:
-    """The policy of action values (S, A) or of maximisers (S,), and its logarithm; of large models later."""
-    if found.ndim == 2:
-        return b.policy(found)
-    return Later(lambda: b.one_hot(found)[0]), Later(lambda: b.one_hot(found)[1])
+def greedy(b: Backups, actions: np.ndarray) -> tuple[Later, Later]:
+    """The policy of maximisers (S,) or (H, S), and its logarithm, to be formed later."""
+    return Later(lambda: b.one_hot(actions)[0]), Later(lambda: b.one_hot(actions)[1])
 
 
 def judged(solution: Solution, allowed: float) -> Solution:

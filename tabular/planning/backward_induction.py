@@ -13,8 +13,8 @@ import numpy as np
 from tabular._backups import COMPILE_ABOVE, Backups
 from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
-from tabular.planning._finish import TOL, check_options, delivered, is_dear, judged, scale, size
-from tabular.solution import Solution, Status
+from tabular.planning._finish import TOL, check_options, delivered, greedy, is_dear, judged, scale, size
+from tabular.solution import Later, Solution, Status
 
 
 def backward_induction(
@@ -41,16 +41,21 @@ def backward_induction(
     compiled = None if H * work <= COMPILE_ABOVE else True
     stages = {i: Backups(m, regularizer, compiled=compiled, threads=threads) for i, m in models.items()}
     V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
-    pi, log_pi = np.empty((H, S, A)), np.empty((H, S, A))
+    one = stages[id(mdp.stage(0))]
+    fused = one.compiled and one.hard
+    actions = np.empty((H, S) if fused else 0, dtype=np.int32)
+    pi: Any
+    log_pi: Any
+    pi, log_pi = greedy(one, actions) if fused else (np.empty((H, S, A)), np.empty((H, S, A)))
     V[H] = mdp.terminal
     h = H
     while h > 0:
         b, last = stages[id(mdp.stage(h - 1))], h
         with np.errstate(over="ignore", invalid="ignore"):  # the next lines see it
-            if fused := b.compiled and b.hard:  # all stages of one model at once
+            if fused:  # all stages of one model at once
                 while h > 0 and stages[id(mdp.stage(h - 1))] is b:
                     h -= 1
-                b.stages(V[h : last + 1], Q[h:last], pi[h:last], log_pi[h:last])
+                b.stages(V[h : last + 1], Q[h:last], actions[h:last])
             else:
                 h -= 1
                 Q[h] = b.q(V[h + 1])
@@ -58,7 +63,9 @@ def backward_induction(
         finite = np.isfinite(V[h:last]).all(axis=1)
         if not finite.all():
             h += int(np.flatnonzero(~finite)[-1])
-            V[:h], Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan, np.nan
+            V[:h], Q[:h] = np.nan, np.nan
+            pi, log_pi = (x.form() if isinstance(x, Later) else x for x in (pi, log_pi))
+            pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan
             failed = Solution(
                 V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why, regularizer=b.given
             )
@@ -77,7 +84,8 @@ def backward_induction(
         found = certify_stages([stages[id(mdp.stage(h))] for h in range(H)], V)
         found = found if float(found["V - V*"].upper.max()) <= allowed else None
     if found is None:
-        found = certificates.certify_finite(mdp, V, regularizer, pi, want=allowed if dear else None)
+        formed = pi.form() if isinstance(pi, Later) else pi
+        found = certificates.certify_finite(mdp, V, regularizer, formed, want=allowed if dear else None)
     model_error = float(found["V*(floats) - V*"].upper)
     solution = Solution(
         V, Q, pi, log_pi, found, Status.CONVERGED, H, "backward induction", model_error=model_error, why=why,

@@ -119,17 +119,20 @@ def test_a_damaged_backup_is_not_certified() -> None:
     assert wider > honest + 1e-7
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_stages_add_up_their_rounding(kind: str) -> None:
+def test_stages_add_up_their_rounding(kind: str, threads: int) -> None:
     """Truth inside the bounds of backward induction, which are above those in doubled precision and not by much."""
     for sparse in (False, True):
         one = drawn(kind, 20, sparse=sparse)
         fh = FiniteHorizonMDP(one.P, one.R, H=6, end=one.end if one.has_end else None, gamma=0.95)
         slow = backward_induction(fh)
-        b = [Backups(fh.stage(h), compiled=True) for h in range(6)]
-        V, Q = np.zeros((7, fh.S)), np.empty((6, fh.S, fh.A))
-        pi, log_pi = np.empty_like(Q), np.empty_like(Q)
-        b[0].stages(V, Q, pi, log_pi)
+        b = [Backups(fh.stage(h), compiled=True, threads=threads) for h in range(6)]
+        V, Q = np.full((7, fh.S), np.nan), np.full((6, fh.S, fh.A), np.nan)
+        V[6] = 0.0
+        actions = np.full((6, fh.S), -1, dtype=np.int32)
+        b[0].stages(V, Q, actions)
+        pi, log_pi = b[0].one_hot(actions)
         np.testing.assert_allclose(V, slow.V, rtol=1e-13, atol=1e-13 * np.abs(V).max())
         np.testing.assert_array_equal(pi, slow.pi)
         np.testing.assert_array_equal(log_pi, slow.log_pi)
