@@ -76,6 +76,7 @@ class Stop:
     ----------
     shift : what to add to ``TV`` at the end.  keeps : whether ``result`` returns ``V`` and its backup.
     needed : the part of the change that would be small enough.
+    middle : of the last backup where all masses are equal, else 0: without it values are small and keep their digits.
     size : size of the numbers in the last backup.  change : what the error is proportional to.
     """
 
@@ -84,7 +85,7 @@ class Stop:
         self.bounded = b.gamma * b.mass_max < 1.0
         self.by_span = self.bounded and b.equal_mass
         self.keeps = self.bounded and b.large and b.gamma > 0.5
-        self.shift = self.size = 0.0
+        self.shift = self.size = self.middle = 0.0
         self.change, self.needed = np.inf, 0.0
         self._best, self._stale = np.inf, 0
         self._changes: list[float] = []
@@ -111,6 +112,7 @@ class Stop:
         else:
             gap = self._estimate(change)
         least, most = float(TV.min()), float(TV.max())
+        self.middle = 0.5 * least + 0.5 * most if self.by_span else 0.0
         scale = max(b.reward_scale, abs(least + self.shift), abs(most + self.shift))
         if not np.isfinite(scale):
             return Status.NONFINITE
@@ -166,7 +168,7 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
         found, TV, low, high = improved(b, V)
         if status := stop(TV, low, high):
             return stop.result(V, found, TV, status, k)
-        V, last = V + stop.centred(TV - V) if stop.by_span else TV, V
+        V, last = TV - stop.middle if stop.by_span else TV, V
     return stop.result(last, found, TV, Status.MAX_ITER, max_iter)
 
 
@@ -182,7 +184,7 @@ def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: 
         if status := stop(TV, low, high):
             return stop.result(V, found, TV, status, k)
         step, last = stop.centred(TV - V), V
-        V = V + step
+        V = TV - stop.middle
         alone, before = alone and stop.change <= before / ALONE, stop.change
         if alone:
             continue

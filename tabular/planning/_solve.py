@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tabular._backups import COMPILE_ABOVE, DENSE_SOLVE
 from tabular._border import expect
 from tabular.finite_horizon import FiniteHorizonMDP
@@ -25,8 +23,6 @@ FEW_SWEEPS = 0.5
 """Discount up to which value iteration needs no more than some thirty sweeps."""
 FAR_FROM_ONE = 1.0 - 1e-4
 """Discount up to which modified policy iteration needs few backups."""
-LOCAL, SAMPLE = 100, 10_001
-"""Transitions are short where half of them span at most one part in so many of the states; so many are looked at."""
 
 
 class Solver(NamedTuple):
@@ -103,21 +99,12 @@ def _is_large(mdp: MDP) -> bool:
     return size(mdp) > COMPILE_ABOVE
 
 
-def _is_local(mdp: MDP) -> bool:
-    """Whether most transitions of a sparse model are short in the order of the states."""
-    entry = np.linspace(0, len(mdp.P.data) - 1, SAMPLE).astype(np.int64)
-    owner = (np.searchsorted(mdp.P.indptr, entry, side="right") - 1) // mdp.A
-    return bool(np.median(np.abs(mdp.P.indices[entry] - owner)) * LOCAL <= mdp.S)
-
-
 def _choice(mdp: MDP | FiniteHorizonMDP, regularizer: Any) -> tuple[str, str]:
     if isinstance(mdp, FiniteHorizonMDP):
         return "backward_induction", "a finite horizon is solved stage by stage, without iteration"
     if mdp.gamma <= FEW_SWEEPS and mdp.S > TINY:
         return "value_iteration", f"a discount of {mdp.gamma:g} shrinks the error fast: a few sweeps suffice"
     if mdp.gamma <= FAR_FROM_ONE and _is_large(mdp):
-        if mdp.is_sparse and regularizer is None and _is_local(mdp):
-            return "gauss_seidel", "transitions lead to states of nearby numbers: a sweep in order carries values far"
         return (
             "modified_policy_iteration",
             "a sweep over all transitions is dear: cheap ones of a policy save most of them",
