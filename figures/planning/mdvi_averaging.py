@@ -34,7 +34,7 @@ def compute(
     ops, rng, rows = NumpyOps(), np.random.default_rng(np.random.SeedSequence(75)), []
     for n in lengths:
         doublings = int(np.ceil(np.log2(8 * n)))
-        square = moments(ops, ops.constant(c), H, float(M), 1 - 1 / n, doublings, entering=0)[0][0, 0]
+        square = moments(ops, ops.constant(c), H, float(M), 1 - 1 / n, doublings, entering=0)[0][0]
         exact = np.sqrt(float(square.data)) / n
         found = _sampled(rng, H, c, M, 1 - 1 / n, 2**doublings, runs) ** 2
         root = np.sqrt(found.mean())
