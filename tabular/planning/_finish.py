@@ -12,6 +12,7 @@ from tabular._backups import Backups
 from tabular.errors import NotConverged
 from tabular.mdp import MDP
 from tabular.planning._loops import Backup, Iterate
+from tabular.regularizers import Tsallis
 from tabular.solution import Certificate, Later, Solution, Status
 
 TOL = 1e-9
@@ -62,9 +63,20 @@ def finish(
 
 def greedy(b: Backups, found: np.ndarray) -> tuple[Any, Any]:
     """The policy of action values (S, A) or of maximisers (S,), and its logarithm; of large models later."""
-    if found.ndim == 2:
+    if found.ndim == 2 and not b.large:
         return b.policy(found)
+    if isinstance(b.reg, Tsallis):
+        pi = Later(lambda: b.maximiser(found))
+        return pi, Later(lambda: logarithm(pi.form()))
+    if found.ndim == 2:
+        both = Later(lambda: np.stack(b.policy(found)))
+        return Later(lambda: both.form()[0]), Later(lambda: both.form()[1])
     return Later(lambda: b.one_hot(found)[0]), Later(lambda: b.one_hot(found)[1])
+
+
+@np.errstate(divide="ignore")
+def logarithm(pi: np.ndarray) -> np.ndarray:
+    return np.log(pi)
 
 
 def judged(solution: Solution, allowed: float) -> Solution:
