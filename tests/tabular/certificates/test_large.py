@@ -94,10 +94,12 @@ def test_bounds_are_those_of_a_second_pass(kind: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TSALLIS)
-@pytest.mark.parametrize("kind", ["plain", "masks+ending"])
-def test_a_policy_that_is_a_little_wrong_is_noticed(kind: str, name: str) -> None:
-    """What is said of a policy is of that very policy, however large its fault: truth inside, and next to the truth."""
-    mdp = drawn(kind, 4, sparse=True)
+@pytest.mark.parametrize(("kind", "S"), [("plain", 1), ("ending", 1), ("plain", 7), ("masks+ending", 7)])
+def test_a_policy_that_is_a_little_wrong_is_noticed(kind: str, S: int, name: str) -> None:
+    """What is said of a policy is of that very policy, however large its fault: truth inside, and next to the truth; of one state
+    what it loses at each step is all there is.
+    """
+    mdp = drawn(kind, 4, sparse=True, S=S, A=4)
     reg = regulariser(name, mdp)
     b, iterate = kept(mdp, reg, modified_loop, 1e-10)
     assert iterate.backup is not None
@@ -115,8 +117,9 @@ def test_a_policy_that_is_a_little_wrong_is_noticed(kind: str, name: str) -> Non
             low, high, tight = found[key].lower, found[key].upper, slow[key]
             assert np.all(low <= tight.upper) and np.all(tight.lower <= high)
         lost = float(slow["max(V* - V^pi)"].lower)
-        assert honest + 1e-13 * size < lost or part < 0.5
-        assert found["max(V* - V^pi)"].upper <= 20 * lost + 1e-9 * size
+        assert honest < 1e-9 * size and (part < 0.5 or lost > honest)
+        more = 1.002 if kind == "plain" and S == 1 else 20.0
+        assert found["max(V* - V^pi)"].upper <= more * lost + 1e-9 * size
 
 
 def test_what_is_no_policy_has_no_bound() -> None:
