@@ -17,7 +17,7 @@ from tabular._resolvent import SUMS_ONLY, resolvent_solve
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
 from tabular.reference.value import Value
-from tabular.regularizers import BUILT_IN, Hard, Shannon, checked
+from tabular.regularizers import BUILT_IN, Hard, Shannon, Tsallis, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
@@ -196,7 +196,26 @@ class Backups:
                 kernel = policy_rows.shannon_weights if self.threads == 1 else policy_rows.shannon_weights_parallel
                 kernel(Q, float(self.reg.tau), pi)
             return pi
-        return self.policy(Q)[0]
+        return self.maximiser(Q)
+
+    def maximiser(self, Q: np.ndarray) -> np.ndarray:
+        """The first of ``policy``: (S, A)."""
+        if not (self.compiled and isinstance(self.reg, Tsallis)):
+            return self.policy(Q)[0]
+        pi = np.empty((self.S, self.A))
+        self.run("shortfall", "maximiser", Q, self.mask, self.reg.tau, self.reg.q, pi)
+        return pi
+
+    def shortfall(self, Q: np.ndarray, TV: np.ndarray, pi: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """By how much the policy's own backup is less than ``TV`` (S,), and the size of the terms of that sum: (S,) each.
+
+        Compiled, for Tsallis' entropy; None elsewhere.
+        """
+        if not (self.compiled and isinstance(self.reg, Tsallis)):
+            return None
+        lost, size = np.empty(self.S), np.empty(self.S)
+        self.run("shortfall", "shortfall", Q, TV, pi, self.reg.tau, self.reg.q, lost, size)
+        return lost, size
 
     def one_hot(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """A deterministic policy (S,), or several (H, S), as ``pi`` and ``log_pi``: (..., S, A)."""

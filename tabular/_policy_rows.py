@@ -36,6 +36,8 @@ class PolicyRows:
         self._rows: tuple[np.ndarray, ...] = ()
         self._kernel, self._actions = "", pi
         if b.compiled and pi.ndim == 2:
+            if last is not None:
+                last._rows = ()  # freed before these are made
             self._mix(b, pi)
         elif b.compiled and isinstance(b.mdp.P, CSR):
             if b.longest * b.S * b.A <= PADDED * len(b.mdp.P.data):

@@ -113,6 +113,12 @@ def tsallis_error(n: Any, index: Any, tau: Any, value: Any) -> Any:
     of z cost (2 (W + W) + 3 W + 2 W)u. The computed N = sum t - 1 is off by (F + (F + 1) log n + n)u, since sum t |log t|
     <= log n; and |c| sum t |y log t| is at most log n for c > 0, where |c y| <= 1, else sum t^index |log t| <=
     (2/index) n^(1 - index/2), by log(1/t) <= (2/index) t^(-index/2).
+
+    At index 2 the kernel finds the cut v = -w nu as (sum d - 2w)/k over the k entries d = q - m above it, and evaluates the dual
+    function w (1 + v/w + sum x^2), x = [d/(2w) - v/(2w)]_+. Here 0 <= -v, -d <= 2w and sum x = 1 + N, where N, the derivative
+    along v, is off by the roundings of those sums and of x alone: entries that rounding puts on the wrong side of v are as close
+    to it. So the value is above the minimum by N^2 w, of second order. An x is off by 5u, sum x^2 by (12 + n)u, and the other
+    two terms and the sum of three by 6u: together less than the n of N, 25 W and what follows, as W >= 1 for n >= 2.
     """
     c, logs = index - 1.0, np.log(n)
     W = index * np.abs(np.expm1(-c * logs)) / np.abs(c)
@@ -121,3 +127,23 @@ def tsallis_error(n: Any, index: Any, tau: Any, value: Any) -> Any:
     of_N = F + (F + 1) * logs + n
     of_tau = 9 * W + 16 * W + of_N + S * (F + 3 + n) + (F + 1) * far + 5 * (W + S + 1) + W * (4 * (n + 8) + of_N)
     return _UP * U * (of_tau * tau + np.abs(value)) + n * (1 + tau) * (1 + 1 / np.abs(c)) * _UNDERFLOW
+
+
+def tsallis_shortfall_error(n: Any, index: Any, tau: Any, size: Any, value: Any) -> Any:
+    r"""Bound on the rounding of `_kernels.shortfall.shortfall_at` for any policy over n actions, of terms of ``size`` in sum,
+    where the maximum is ``value``.
+
+    Exactly it is sum p (d - h), d = Q - TV, h = tau (p^c - 1)/c, c = index - 1, with p divided by its sum, of which the computed
+    one is off relatively by nu: as a factor that costs nu size. In p^c it costs p^c nu, and tau n u sum p^index <= n u (tau +
+    size) in h, since sum p^index = 1 - c S with S the entropy, |c| S <= size where c < 0. The power itself is off by at most 4u
+    p^c where it is a product, quotient or root, and divided by |c| >= 1/2 by 8u, which costs 8u (tau + size) likewise; else by
+    (F + 1)u p^c |log p|, as exponent, and by F relatively: sum p^index |log p| is at most log n for c > 0, and (2/index)
+    n^(1 - index/2) for c < 0, as in `tsallis_error`. Relatively a term has one rounding in d, three in h, two more when it is
+    formed, and sums add n - 1; the difference Q - TV - h, in whatever order it is formed, errs by another 2u (value + |d| + |h|).
+    Below the normal numbers p^index, index >= 1/16, is under 2^-63.
+    """
+    c, logs = index - 1.0, np.log(n)
+    far = np.where(c > 0, logs, 2.0 / index * np.exp((1.0 - index / 2) * logs))
+    of_tau = n + 8 + (F + 1) * far
+    least = n * tau * 2.0**-62 / np.abs(c) * (c < 0)
+    return _UP * U * (of_tau * tau + (3 * n + F + 18) * size + 2 * np.abs(value)) + least

@@ -39,10 +39,16 @@ class Certificate(NamedTuple):
 
 
 class Later:
-    """An array that is formed when it is first read."""
+    """An array that is formed when it is first read, and once."""
 
-    def __init__(self, form: Callable[[], np.ndarray]) -> None:
-        self.form = form
+    def __init__(self, how: Callable[[], np.ndarray]) -> None:
+        self._how: Callable[[], np.ndarray] | None = how
+        self._array: Any = None
+
+    def form(self) -> np.ndarray:
+        if self._how is not None:
+            self._array, self._how = self._how(), None
+        return np.asarray(self._array)
 
 
 class _Array:

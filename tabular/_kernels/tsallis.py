@@ -9,13 +9,13 @@ sum over the live actions, or ones), z = (q - max)/w and c = index - 1, the root
 gives the conjugate max + w (nu + c sum p t y + N). The search ends where |N| <= TOLERANCE (n + 8) u, or with a bracket of
 a few ulp, at its right end, where -1 <= N <= 0; so |N| times the length of the bracket, by which the conjugate may exceed
 the maximum, is of the size of rounding. Error bounds: `tabular._rounding`. Powers of the indices 1/2, 3/2, 2 and 3 are
-products, quotients and roots.
+products, quotients and roots. Entropy of index 2 has its root in a few sums (`threshold`).
 """
 
-from math import exp, expm1, inf, isfinite, log, log1p, sqrt
+from math import exp, expm1, inf, isfinite, log, log1p, nan, sqrt
 
 from tabular._jit import kernel
-from tabular._kernels.rows import max_policy, max_row, support, undefined_policy
+from tabular._kernels.rows import max_row, support
 
 U = 2.0**-53
 TOLERANCE = 4.0
@@ -120,6 +120,32 @@ def dual_point(q, mask, ref, share, m, w, index):
 
 
 @kernel(inline=True)
+def is_projection(w, index, entropy):
+    return entropy and index == 2.0 and 1e-290 < w < 1e290
+
+
+@kernel(inline=True)
+def threshold(q, mask, m, w):
+    """Of q/(2w)'s projection onto the simplex, which is the maximiser of entropy at index 2: (m + what is returned)/(2w) is what
+    entries above it lose. And how many there are.
+
+    Newton's method from the left for N, which is piecewise linear: exact once the same entries stay (Michelot 1986).
+    """
+    cut, last = -2.0 * w, -1
+    for _ in range(q.size + 2):
+        total, n = 0.0, 0
+        for a in range(q.size):
+            d = q[a] - m if mask[a] else -inf
+            if d > cut:
+                total += d
+                n += 1
+        if n == last:
+            break
+        cut, last = (total - 2.0 * w) / n, n
+    return cut, last
+
+
+@kernel(inline=True)
 def share_of(mass, uniform):
     return 0.0 if uniform else 1.0 / mass
 
@@ -133,13 +159,23 @@ def conjugate(q, mask, w, index, ref, entropy):
         m, mass = support(q, mask, ref)
     if w == 0.0 or not isfinite(m):
         return m
+    if is_projection(w, index, entropy):
+        cut, n = threshold(q, mask, m, w)
+        if n == 1:
+            return m
+        half, cut, squares = 0.5 / w, cut / (2.0 * w), 0.0
+        for a in range(q.size):
+            if mask[a]:
+                x = max((q[a] - m) * half - cut, 0.0)
+                squares += x * x
+        return m + w * (1.0 + 2.0 * cut + squares)
     nu, N, weighted, _, _ = dual_point(q, mask, ref, share_of(mass, entropy), m, w, index)
     return m + w * (nu + (index - 1.0) * weighted + N)
 
 
 @kernel(inline=True)
-def policy(q, mask, w, index, ref, entropy, pi, log_pi):
-    """The maximiser that belongs to it, and its logarithm.
+def maximise(q, mask, w, index, ref, entropy, pi):
+    """The maximiser that belongs to it.
 
     Where the bracket is narrow and N far from zero, a probability is about to change: then the policies at its ends are
     mixed, at a loss of at most twice the bracket.
@@ -148,42 +184,58 @@ def policy(q, mask, w, index, ref, entropy, pi, log_pi):
         m, mass = max_row(q, mask)[0], 1.0
     else:
         m, mass = support(q, mask, ref)
+    share, c = share_of(mass, entropy), index - 1.0
+    total = 0.0
     if not isfinite(m):
-        undefined_policy(mask, pi, log_pi)
+        for a in range(q.size):
+            pi[a] = nan if mask[a] else 0.0
         return
     if w == 0.0:
-        max_policy(q, mask, pi, log_pi)
+        for a in range(q.size):  # the first one
+            pi[a] = 1.0 if total == 0.0 and mask[a] and (share == 0.0 or ref[a] > 0.0) and q[a] == m else 0.0
+            total += pi[a]
         return
-    share, c = share_of(mass, entropy), index - 1.0
+    if is_projection(w, index, entropy):
+        half, cut = 0.5 / w, threshold(q, mask, m, w)[0] / (2.0 * w)
+        for a in range(q.size):
+            pi[a] = max((q[a] - m) * half - cut, 0.0) if mask[a] else 0.0
+            total += pi[a]
+        for a in range(q.size):
+            pi[a] /= total
+        return
     nu, N, _, low, high = dual_point(q, mask, ref, share, m, w, index)
     mixed = abs(N) > 1e-11
     below, steep, above = 0.0, 0.0, 0.0
     for a in range(q.size):
-        pi[a], log_pi[a] = 0.0, 0.0
+        pi[a] = 0.0
         if mask[a] and (share == 0.0 or ref[a] > 0.0):
             p = 1.0 if share == 0.0 else ref[a] * share
             z = (q[a] - m) / w
+            pi[a] = p * exp_parts((z - (high if mixed else nu)) / index, c)[0]
             if mixed:
-                pi[a] = p * exp_parts((z - high) / index, c)[0]
                 t = exp_parts((z - low) / index, c)[0]
-                log_pi[a] = p if t == inf else p * t - pi[a]  # what may be added
                 below += pi[a]
                 steep += p if t == inf else 0.0
                 above += 0.0 if t == inf else p * t
-            else:
-                pi[a] = p * exp_parts((z - nu) / index, c)[0]
     if mixed:
         more = above - below
         for a in range(q.size):
             if mask[a] and (share == 0.0 or ref[a] > 0.0):
+                p = 1.0 if share == 0.0 else ref[a] * share
+                t = exp_parts(((q[a] - m) / w - low) / index, c)[0]
                 if steep > 0.0:
-                    t = exp_parts(((q[a] - m) / w - low) / index, c)[0]
-                    pi[a] += (1.0 - below) * log_pi[a] / steep if t == inf else 0.0
+                    pi[a] += (1.0 - below) * p / steep if t == inf else 0.0
                 elif more > 0.0:
-                    pi[a] += (1.0 - below) / more * log_pi[a]
-    total = 0.0
+                    pi[a] += (1.0 - below) / more * (p * t - pi[a])
     for a in range(q.size):
         total += pi[a]
     for a in range(q.size):
         pi[a] /= total
-        log_pi[a] = log(pi[a]) if pi[a] > 0.0 else -inf
+
+
+@kernel(inline=True)
+def policy(q, mask, w, index, ref, entropy, pi, log_pi):
+    """The same and its logarithm."""
+    maximise(q, mask, w, index, ref, entropy, pi)
+    for a in range(q.size):
+        log_pi[a] = log(pi[a]) if pi[a] != 0.0 else -inf

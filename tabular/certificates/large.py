@@ -9,7 +9,9 @@ The maximiser ``pi`` of computed action values :math:`\hat Q` has :math:`T_\pi V
 \Omega^*(\hat Q) - F - r \ge TV - F - 2r`, where ``F`` is what rounding ``pi`` costs: nothing for a plain maximum. For
 Shannon's entropy it is :math:`\tau\,\mathrm{KL}(\pi \| \pi^*)`, at most ``tau`` times the mean of
 :math:`|\log \pi/\pi^*|`, where a weight :math:`e^t / Z` has relative error :math:`(2|t| + F + 2 \log n + F + n + 4) u`
-(``_rounding.shannon_error``), :math:`E|t| \le \log n`, and normalising adds the mean of that once more.
+(``_rounding.shannon_error``), :math:`E|t| \le \log n`, and normalising adds the mean of that once more. For Tsallis' entropies
+what :math:`\langle\pi, \hat Q\rangle - \Omega(\pi)` is less than the computed :math:`\hat T V` by is evaluated, row by row, with
+a bound of its rounding (``_rounding.tsallis_shortfall_error``), for whatever ``pi`` is: :math:`T_\pi V \ge \hat T V - F - r`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error
+from tabular._rounding import F, U, backup_error, shannon_error, tsallis_error, tsallis_shortfall_error
 from tabular.certificates.doubled import UNDERFLOW, up
 from tabular.certificates.float_bounds import (
     REFERENCE,
@@ -48,14 +50,14 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray | Later) -
     size = 1.001 * max(backup.size, float(V.max()), -float(V.min()))
     off = mdp.row_error
     r = radius(b.longest, b.reward_scale, size, off) + 8 * U * (size + b.reward_scale)
-    conjugate, cost = conjugate_error(reg, b.A, largest), cost_of_rounding(reg, b.A)
+    conjugate, spare = conjugate_error(reg, b.A, largest), _spare(b, backup, pi, largest, r)
     change = V - TV
     wide = None if conjugate is None else 1.001 * (r + conjugate) + 4 * U * float(np.abs(change).max())
-    if not mdp.has_end and wide is not None and cost is not None:
-        star, own, gap = _one_gap(change, mdp.gamma, wide, 1.001 * (cost + 2 * r))
+    if not mdp.has_end and wide is not None and spare is not None:
+        star, own, gap = _one_gap(change, mdp.gamma, wide, float(np.max(spare)))
         least = (1.0 - mdp.gamma) * (1 - 2 * U)
     else:
-        star, own, least = _rows(b, V, backup, pi, change, r, wide, cost)
+        star, own, least = _rows(b, V, backup, pi, change, r, wide, spare)
         gap = gap_certificate((-star[1], -star[0]), (-own[1], -own[0]))
     out = {
         "V - V*": Certificate("V - V*", "componentwise", *star, REFERENCE),
@@ -67,6 +69,25 @@ def certify_backup(b: Any, V: np.ndarray, backup: Any, pi: np.ndarray | Later) -
     return out | {"V*(floats) - V*": Certificate("V*(floats) - V*", "sup", -moved, moved, "see model_error")}
 
 
+def _spare(b: Any, backup: Any, pi: np.ndarray | Later, largest: float, r: float) -> Any:
+    """By how much ``T_pi V`` is at most less than the computed ``TV``, all but its first ``r`` included: a number, or (S,).
+
+    None where nothing is at hand.
+    """
+    cost = cost_of_rounding(b.reg, b.A)
+    if cost is not None:
+        return 1.001 * (cost + 2 * r)
+    if backup.Q is None or not isinstance(b.reg, Tsallis):
+        return None
+    found = b.shortfall(backup.Q, backup.TV, pi.form() if isinstance(pi, Later) else pi)
+    if found is None:
+        return None
+    lost, size = found
+    lost += tsallis_shortfall_error(b.A, b.reg.q, b.reg.tau, size, largest)
+    return np.where(lost < np.inf, 1.001 * np.maximum(lost, 0.0), np.inf)  # of a policy that is none nothing is known
+
+
+@np.errstate(invalid="ignore")  # of an infinite ``spare``
 def _one_gap(change: np.ndarray, gamma: float, wide: float, spare: float) -> tuple[Pair, Pair, Certificate]:
     r"""Bounds of ``V - V*`` and ``V - V^pi``, and the policy gap, where no row ends: one gap :math:`1 - \gamma` for all.
 
@@ -92,7 +113,7 @@ def _one_gap(change: np.ndarray, gamma: float, wide: float, spare: float) -> tup
 
 
 def _rows(
-    b: Any, V: np.ndarray, backup: Any, pi: Any, change: np.ndarray, r: float, wide: float | None, cost: float | None
+    b: Any, V: np.ndarray, backup: Any, pi: Any, change: np.ndarray, r: float, wide: float | None, spare: Any
 ) -> tuple[Pair, Pair, float]:
     """Bounds of ``V - V*`` and ``V - V^pi`` in general, and the least ``1 - m``."""
     mdp, reg = b.mdp, b.reg
@@ -113,7 +134,7 @@ def _rows(
     else:
         star = span_rows(low, high, action_gaps(model, support_of(reg, b.mask)))
     gaps = (gap[0], gap[1], gap[0], gap[1]) if model is None else policy_gaps(model, pi)
-    near = None if cost is None else (low - 1.001 * (cost + 2 * r), high)
+    near = None if spare is None else (low - spare, high)
     low, high = near or Enclosed.around(b.mask, Q, r, V).of_policy(reg, pi)
     own = span_rows(low, high, gaps)
     least = float(gap[0][0]) if model is None else float(model.gap_lo[b.mask].min())

@@ -12,6 +12,7 @@ from tabular._backups import Backups
 from tabular.errors import NotConverged
 from tabular.mdp import MDP
 from tabular.planning._loops import Backup, Iterate
+from tabular.regularizers import Tsallis
 from tabular.solution import Certificate, Later, Solution, Status
 
 TOL = 1e-9
@@ -46,8 +47,7 @@ def finish(
             Q = b.q(V) if backup is None else backup.Q
         if status is not Status.NONFINITE and not np.isfinite(Q if b.full else Q[b.mask]).all():
             status = Status.NONFINITE
-    if status is Status.NONFINITE:
-        pi: Any
+    pi: Any
     log_pi: Any
     if status is Status.NONFINITE:
         pi, log_pi = policy or (np.full((b.S, b.A), np.nan), np.full((b.S, b.A), np.nan))
@@ -55,7 +55,7 @@ def finish(
             V, Q, pi, log_pi, {}, status, iterate.iterations, method, why=why, info=info or {}, regularizer=b.given
         )
     allowed = tol * scale(b.reward_scale, V)
-    pi, log_pi = policy or (b.policy(Q) if actions is None else greedy(b, actions))
+    pi, log_pi = policy or (maximising(b, Q) if actions is None else greedy(b, actions))
     certificates, model_error = certified(b, V, pi, allowed, None if policy else backup)
     solution = Solution(
         V, Q, pi, log_pi, certificates, status, iterate.iterations, method, model_error, why, info or {}, b.given
@@ -66,6 +66,22 @@ def finish(
 def greedy(b: Backups, actions: np.ndarray) -> tuple[Later, Later]:
     """The policy of maximisers (S,) or (H, S), and its logarithm, to be formed later."""
     return Later(lambda: b.one_hot(actions)[0]), Later(lambda: b.one_hot(actions)[1])
+
+
+def maximising(b: Backups, Q: np.ndarray) -> tuple[Any, Any]:
+    """The policy of action values (S, A), and its logarithm; of large models to be formed later."""
+    if not b.large:
+        return b.policy(Q)
+    if isinstance(b.reg, Tsallis):
+        pi = Later(lambda: b.maximiser(Q))
+        return pi, Later(lambda: logarithm(pi.form()))
+    both = Later(lambda: np.stack(b.policy(Q)))
+    return Later(lambda: both.form()[0]), Later(lambda: both.form()[1])
+
+
+@np.errstate(divide="ignore")
+def logarithm(pi: np.ndarray) -> np.ndarray:
+    return np.log(pi)
 
 
 def judged(solution: Solution, allowed: float) -> Solution:

@@ -14,8 +14,8 @@ import pytest
 from flint import arb
 
 from tabular import KL, MDP, Hard, MDPBatch, Shannon, Tsallis, TsallisKL, solve
-from tabular._kernels import entropic
-from tabular._rounding import tsallis_error, tsallis_kl_error
+from tabular._kernels import entropic, shortfall
+from tabular._rounding import tsallis_error, tsallis_kl_error, tsallis_shortfall_error
 from tabular.certificates import rational_certificate
 from tabular.errors import ModelError, NoExactForm, TabularError
 from tabular.reference import BallOps, EnclosureOps, KernelOps, NumpyOps, RationalOps, q_calculus
@@ -176,6 +176,48 @@ def test_kernels_and_their_twin_within_the_bound(q):
             assert np.abs(pi.sum(axis=1) - 1).max() <= 1e-14 and np.all(pi[~mask] == 0)
             with np.errstate(divide="ignore"):
                 np.testing.assert_allclose(log_pi, np.log(pi), rtol=1e-15)
+
+
+@pytest.mark.parametrize("q", INDICES)
+def test_what_a_policy_falls_short_by(q):
+    """Of the maximiser and of any other policy, against balls of 400 bits: within its bound, which is of the size of rounding."""
+    Q, mask, _ = data(5)
+    rng = np.random.default_rng(6)
+    outer = np.where(mask, Q, -np.inf)
+    for w in WEIGHTS:
+        reg = Tsallis(w, q)
+        TV, lost, size, pi = np.empty(S), np.empty(S), np.empty(S), np.empty((S, A))
+        entropic.conjugate(reg, outer, mask, TV)
+        shortfall.maximiser(outer, mask, w, q, pi)
+        drawn = rng.random((S, A)) ** rng.choice([1, 40, 300]) * mask
+        drawn[0, 0] = 5e-324
+        for policy in (pi, drawn, (pi + 1e-9 * drawn) * 1.25):
+            shortfall.shortfall(outer, TV, policy, w, q, lost, size)
+            with BallOps(400) as ops:
+                p = ops.distribution(policy)
+                d = ops.dot(p, ops.array(np.where(mask, Q, 0.0), 2)) - reg.value(ops, p, mask)
+                truth = [arb(float(v)) - x for v, x in zip(TV, d.data, strict=True)]
+            error = tsallis_shortfall_error(A, q, w, size, np.abs(TV))
+            for s in range(S):
+                assert abs(arb(float(lost[s])) - truth[s]) <= arb(float(error[s])), (w, s)
+            if policy is pi:
+                assert np.all(error <= 1e-13 * (w * A * max(1.0, 1 / q) + np.abs(TV))) and np.all(lost <= 2 * error)
+
+
+@pytest.mark.parametrize("q", [0.5, 1.5, 2.0, 3.0, 7.0])
+def test_the_maximiser_alone(q):
+    """The policy's, bit by bit or nearly: another loop around the same row function; and as good by its shortfall."""
+    Q, mask, _ = data(8)
+    outer = np.where(mask, Q, -np.inf)
+    for w in (0.0, 1e-300, *WEIGHTS, 1e300):
+        pi, log_pi, alone = np.empty((S, A)), np.empty((S, A)), np.empty((S, A))
+        entropic.policy(Tsallis(w, q), outer, mask, pi, log_pi)
+        shortfall.maximiser(outer, mask, w, q, alone)
+        np.testing.assert_allclose(alone, pi, rtol=1e-12, atol=1e-15)
+        np.testing.assert_array_equal((alone > 0) & ~mask, False)
+        if q == 2 and w in WEIGHTS:  # the projection, to its last digits
+            truth = np.array([[float(x.mid()) for x in row] for row in in_balls(Tsallis(w, q), Q, mask)[2].data])
+            np.testing.assert_allclose(alone, np.where(mask, truth, 0.0), rtol=0, atol=16 * 2.0**-53)
 
 
 def test_the_bound_refuses_a_wrong_index():

@@ -16,7 +16,13 @@ from tabular.planning._finish import finish
 from tabular.planning._loops import Iterate, modified_loop, value_loop, zeros
 
 KINDS = ["plain", "masks", "ending", "masks+ending"]
-REGULARISERS = {"hard": None, "shannon": Shannon(0.3), "tsallis": Tsallis(0.5, 1.5), "kl": "reference"}
+REGULARISERS = {
+    "hard": None, "shannon": Shannon(0.3), "kl": "reference",
+    "tsallis": Tsallis(0.5, 1.5), "tsallis-2": Tsallis(0.5, 2), "tsallis-1/2": Tsallis(0.5, 0.5), "tsallis-3": Tsallis(0.5, 3),
+    "tsallis-5/4": Tsallis(0.5, 1.25), "tsallis-2-tiny": Tsallis(1e-6, 2), "tsallis-2-large": Tsallis(1e3, 2),
+    "tsallis-1/2-tiny": Tsallis(1e-6, 0.5), "tsallis-3-large": Tsallis(1e3, 3),
+}  # fmt: skip
+TSALLIS = [name for name in REGULARISERS if name.startswith("tsallis")]
 
 
 def drawn(kind: str, seed: int, *, sparse: bool, S: int = 7, A: int = 3, gamma: float = 0.93) -> MDP:
@@ -87,6 +93,52 @@ def test_bounds_are_those_of_a_second_pass(kind: str, name: str) -> None:
         for side in ("lower", "upper"):
             np.testing.assert_allclose(getattr(quick[key], side), getattr(slow[key], side), rtol=0, atol=1e-10 * size)
     assert model_error(mdp, float(size)) <= quick["V*(floats) - V*"].upper <= 1e-11 * size
+
+
+@pytest.mark.parametrize("name", TSALLIS)
+@pytest.mark.parametrize(("kind", "S"), [("plain", 1), ("ending", 1), ("plain", 7), ("masks+ending", 7)])
+def test_a_policy_that_is_a_little_wrong_is_noticed(kind: str, S: int, name: str) -> None:
+    """What is said of a policy is of that very policy, however large its fault: truth inside, and next to the truth; of one state
+    what it loses at each step is all there is.
+    """
+    mdp = drawn(kind, 4, sparse=True, S=S, A=4)
+    reg = regulariser(name, mdp)
+    b, iterate = kept(mdp, reg, modified_loop, 1e-10)
+    assert iterate.backup is not None
+    best = b.maximiser(iterate.backup.Q)
+    size = max(np.abs(iterate.V).max(), reg.tau)
+    honest = float(certify_backup(b, iterate.V, iterate.backup, best)["max(V* - V^pi)"].upper)
+    s = int(np.argmax(mdp.mask.sum(axis=1)))
+    for part in (1e-3, 1e-2, 0.5):
+        pi = best.copy()
+        worst = mdp.mask[s] & (pi[s] == pi[s][mdp.mask[s]].min())
+        pi[s] = (1 - part) * pi[s] + part * worst / worst.sum()
+        found = certify_backup(b, iterate.V, iterate.backup, pi)
+        slow = certify(mdp, iterate.V, reg, pi, precision="doubled")
+        for key in ("V - V^pi", "max(V* - V^pi)"):
+            low, high, tight = found[key].lower, found[key].upper, slow[key]
+            assert np.all(low <= tight.upper) and np.all(tight.lower <= high)
+        lost = float(slow["max(V* - V^pi)"].lower)
+        assert honest < 1e-9 * size and (part < 0.5 or lost > honest)
+        more = 1.002 if kind == "plain" and S == 1 else 20.0
+        assert found["max(V* - V^pi)"].upper <= more * lost + 1e-9 * size
+
+
+def test_what_is_no_policy_has_no_bound() -> None:
+    mdp = drawn("masks", 4, sparse=True)
+    b, iterate = kept(mdp, Tsallis(0.5, 2), modified_loop)
+    assert iterate.backup is not None
+    good = b.maximiser(iterate.backup.Q)
+    s, a = np.argwhere(~mdp.mask)[0]
+    for entry in (np.nan, -0.1, 0.1):  # of an action that is not available
+        pi = good.copy()
+        pi[s, a] = entry
+        found = certify_backup(b, iterate.V, iterate.backup, pi)
+        assert found["max(V* - V^pi)"].upper == np.inf and (found["V - V^pi"].upper == np.inf).all()
+    pi = good.copy()
+    pi[s] = 0.0
+    assert certify_backup(b, iterate.V, iterate.backup, pi)["max(V* - V^pi)"].upper == np.inf
+    assert certify_backup(b, iterate.V, iterate.backup, good)["max(V* - V^pi)"].upper < np.inf
 
 
 def test_the_backup_that_is_kept_is_that_of_the_values() -> None:
