@@ -159,13 +159,6 @@ class Backups:
         low, high = self._maxima(V, TV)
         return self._maxima.actions, TV, low, high
 
-    def stages(self, V: np.ndarray, Q: np.ndarray, actions: np.ndarray) -> None:
-        """Compiled backward induction without regulariser through H stages of this model, from ``V[H]`` into the rest of ``V``
-        (H+1, S), ``Q`` (H, S, A) and maximisers (H, S).
-        """
-        kind, rows = ("sparse", tuple(self.mdp.P)) if isinstance(self.mdp.P, CSR) else ("dense", (self.mdp.P,))
-        self.run("stages", f"stages_{kind}", *rows, self.mdp.rewards, self.mask, self.gamma, V, Q, actions)
-
     def run(self, module: str, name: str, *arrays: Any) -> Any:
         """A kernel of ``tabular._kernels`` by name, under the threads of this model."""
         from tabular._jit import threads

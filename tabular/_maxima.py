@@ -16,6 +16,11 @@ LONG_ROW = 16
 """Successors of a pair from which on reading a row costs more than to find out whether it may win."""
 
 
+def skips(b: Backups) -> bool:
+    """Whether rows are long enough for it."""
+    return not isinstance(b.mdp.P, CSR) or b.longest >= LONG_ROW
+
+
 class Maxima:
     r"""``TV`` and maximisers, the same bits as from all action values, of values that change from call to call.
 
@@ -30,7 +35,7 @@ class Maxima:
 
     def __init__(self, b: Backups) -> None:
         self.b = b
-        self.lazy = not isinstance(b.mdp.P, CSR) or b.longest >= LONG_ROW
+        self.lazy = skips(b)
         self.actions = b.mask.argmax(axis=1).astype(np.int32)
         self._seen = np.zeros(b.S)
         self._bound: np.ndarray | None = None
@@ -69,3 +74,21 @@ class Maxima:
             "maxima", kind, *rows, b.mdp.rewards, b.gamma, V, self._bound, self._clock, margin, TV, self.actions
         )
         return float(low), float(high)
+
+
+def stages(b: Backups, V: np.ndarray, actions: np.ndarray) -> None:
+    """Backward induction through H stages of one model, from ``V[H]`` into the rest of ``V`` (H+1, S) and its lowest maximisers
+    (H, S), int32.
+    """
+    P, R, H = b.mdp.P, b.mdp.rewards, len(actions)
+    rows = tuple(P) if isinstance(P, CSR) else (P,)
+    if not skips(b):
+        b.run("stages", "stages_short", *rows, R, b.mask, b.gamma, V, actions)
+        return
+    later = min(H, 1 / (1 - b.gamma)) if b.gamma < 1.0 else H  # the weight of all rewards to come
+    most = 1.01 * (float(np.abs(V[-1]).max()) + later * b.reward_scale) * (1.0 + b.mdp.row_error) ** H
+    margin = 2 * backup_error(b.longest, b.reward_scale, most) + (8 + H) * U * (b.reward_scale + most)
+    rates = b.mass_min, b.mass_max, b.mdp.row_error + 8 * U, margin, (8 + H) * U
+    bound, best = np.where(b.mask, np.inf, -np.inf), b.mask.argmax(axis=1).astype(np.int32)
+    kind = "stages_sparse" if isinstance(P, CSR) else "stages_dense"
+    b.run("stages", kind, *rows, R, b.gamma, rates, V, bound, best, actions)

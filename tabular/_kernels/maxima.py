@@ -25,7 +25,7 @@ def settle_dense(P, R, gamma, V, s, best, bound, clock, margin):
         if a != first and not bound[s, a] + clock + margin < top:
             q = R[s, a] + gamma * dense.expect(P, s, a, V)
             bound[s, a] = q - clock
-            if q > top or (q == top and a < best):
+            if q > top or q != q or (q == top and a < best):
                 top, best = q, a
     return top, best
 
@@ -41,7 +41,7 @@ def settle_sparse(indptr, indices, data, R, gamma, V, s, best, bound, clock, mar
         if a != first and not bound[s, a] + clock + margin < top:
             q = R[s, a] + gamma * sparse.expect(indptr, indices, data, s * A + a, V)
             bound[s, a] = q - clock
-            if q > top or (q == top and a < best):
+            if q > top or q != q or (q == top and a < best):
                 top, best = q, a
     return top, best
 

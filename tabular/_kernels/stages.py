@@ -1,13 +1,11 @@
 # mypy: allow-untyped-defs
-"""Greedy policies without regulariser, and stages of backward induction: values, action values and maximisers in one pass over
-P.
-"""
+"""Greedy policies without regulariser, and stages of backward induction: values and maximisers of rows that may win."""
 
 import numpy as np
 from numba import prange
 
 from tabular._jit import kernel
-from tabular._kernels import dense, sparse
+from tabular._kernels.maxima import best_sparse, settle_dense, settle_sparse
 from tabular._kernels.rows import max_row
 
 
@@ -23,15 +21,6 @@ def best_of(Q, mask, s):
 
 
 @kernel
-def keep_best(Q, mask, s, V, actions):
-    """V[s], actions[s] = best_of.
-
-    A call: Numba drops a parallel loop's own writes to views that were unpacked from a tuple.
-    """
-    V[s], actions[s] = best_of(Q, mask, s)
-
-
-@kernel
 def choose(Q, mask, s, V, pi, log_pi):
     """V[s] = max_a Q[s, a], all mass on the lowest maximiser."""
     V[s], best = best_of(Q, mask, s)
@@ -40,22 +29,74 @@ def choose(Q, mask, s, V, pi, log_pi):
         log_pi[s, a] = 0.0 if a == best else -np.inf
 
 
-def _stages_dense(P, R, mask, gamma, V, Q, actions):
-    """Stages that share a model, from the last: V (H+1, S), whose last row is given; Q (H, S, A) and actions (H, S) are filled."""
-    for h in range(Q.shape[0] - 1, -1, -1):
-        after, now, q, best = V[h + 1], V[h], Q[h], actions[h]
+@kernel
+def gained(V, W):
+    """max(V - W)."""
+    most = -np.inf
+    for s in range(V.size):
+        most = max(most, V[s] - W[s])
+    return most
+
+
+# Calls: Numba drops a parallel loop's own writes to views that were unpacked from a tuple.
+@kernel
+def keep_dense(P, R, gamma, after, s, best, bound, clock, margin, V, actions):
+    V[s], actions[s] = settle_dense(P, R, gamma, after, s, best[s], bound, clock, margin)
+
+
+@kernel
+def keep_sparse(indptr, indices, data, R, gamma, after, s, best, bound, clock, margin, V, actions):
+    V[s], actions[s] = settle_sparse(indptr, indices, data, R, gamma, after, s, best[s], bound, clock, margin)
+
+
+@kernel
+def keep_short(indptr, indices, data, R, mask, gamma, after, s, V, actions):
+    V[s], actions[s] = best_sparse(indptr, indices, data, R, mask, gamma, after, s)
+
+
+@kernel
+def tick(clock, V, W, gamma, least, most, off):
+    """The clock after values W became V: see `tabular._maxima`."""
+    rise = gained(V, W)
+    return clock + gamma * max(rise * least, rise * most) + abs(rise) * off
+
+
+def _stages_dense(P, R, gamma, rates, V, bound, best, actions):
+    """Stages that share a model, from the last: V (H+1, S), whose last row is given, and maximisers (H, S) are filled.
+
+    rates: least and greatest mass of a row, how far its sum may be off, the margin, and what a stage adds to it in parts of the
+    clock. bound (S, A) as in `maxima`, infinite before; best (S,) are available actions to begin with.
+    """
+    least, most, off, margin, unit = rates
+    clock, H = 0.0, actions.shape[0]
+    for h in range(H - 1, -1, -1):
+        after, now, chosen = V[h + 1], V[h], actions[h]
+        if h < H - 1:
+            clock, best = tick(clock, after, V[h + 2], gamma, least, most, off), actions[h + 1]
+        wide = margin + (H - h) * unit * abs(clock)
         for s in prange(now.size):
-            dense.q_row(P, R, mask, gamma, after, s, q)
-            keep_best(q, mask, s, now, best)
+            keep_dense(P, R, gamma, after, s, best, bound, clock, wide, now, chosen)
 
 
-def _stages_sparse(indptr, indices, data, R, mask, gamma, V, Q, actions):
+def _stages_sparse(indptr, indices, data, R, gamma, rates, V, bound, best, actions):
     """The same for P in CSR."""
-    for h in range(Q.shape[0] - 1, -1, -1):
-        after, now, q, best = V[h + 1], V[h], Q[h], actions[h]
+    least, most, off, margin, unit = rates
+    clock, H = 0.0, actions.shape[0]
+    for h in range(H - 1, -1, -1):
+        after, now, chosen = V[h + 1], V[h], actions[h]
+        if h < H - 1:
+            clock, best = tick(clock, after, V[h + 2], gamma, least, most, off), actions[h + 1]
+        wide = margin + (H - h) * unit * abs(clock)
         for s in prange(now.size):
-            sparse.q_row(indptr, indices, data, R, mask, gamma, after, s, q)
-            keep_best(q, mask, s, now, best)
+            keep_sparse(indptr, indices, data, R, gamma, after, s, best, bound, clock, wide, now, chosen)
+
+
+def _stages_short(indptr, indices, data, R, mask, gamma, V, actions):
+    """The same for short rows, all of which are read."""
+    for h in range(actions.shape[0] - 1, -1, -1):
+        after, now, chosen = V[h + 1], V[h], actions[h]
+        for s in prange(now.size):
+            keep_short(indptr, indices, data, R, mask, gamma, after, s, now, chosen)
 
 
 def _greedy(Q, mask, V, actions):
@@ -76,3 +117,4 @@ greedy, greedy_parallel = kernel(_greedy), kernel(_greedy, parallel=True)
 one_hot, one_hot_parallel = kernel(_one_hot), kernel(_one_hot, parallel=True)
 stages_dense, stages_dense_parallel = kernel(_stages_dense), kernel(_stages_dense, parallel=True)
 stages_sparse, stages_sparse_parallel = kernel(_stages_sparse), kernel(_stages_sparse, parallel=True)
+stages_short, stages_short_parallel = kernel(_stages_short), kernel(_stages_short, parallel=True)

@@ -150,10 +150,10 @@ def certify_stages(stages: list[Any], V: np.ndarray) -> dict[str, Certificate]:
     """
     H = len(stages)
     size = np.abs(V).max(axis=1)
-    e, change = np.zeros(H + 1), np.zeros(H + 1)
+    e, change, offs = np.zeros(H + 1), np.zeros(H + 1), {id(b): b.mdp.row_error for b in dict.fromkeys(stages)}
     for h in range(H - 1, -1, -1):
         b = stages[h]
-        off, top = b.mdp.row_error, 1.001 * float(size[h + 1])
+        off, top = offs[id(b)], 1.001 * float(size[h + 1])
         r = radius(b.longest, b.reward_scale, top, off)
         e[h] = (r + b.gamma * e[h + 1]) * (1 + 4 * U)
         change[h] = (1.01 * off * (top + e[h + 1]) + (1 + 1.01 * off) * b.gamma * change[h + 1]) * (

@@ -40,13 +40,19 @@ def backward_induction(
     work = max(size(m) for m in models.values())
     compiled = None if H * work <= COMPILE_ABOVE else True
     stages = {i: Backups(m, regularizer, compiled=compiled, threads=threads) for i, m in models.items()}
-    V, Q = np.empty((H + 1, S)), np.empty((H, S, A))
+    V = np.empty((H + 1, S))
     one = stages[id(mdp.stage(0))]
     fused = one.compiled and one.hard
-    actions = np.empty((H, S) if fused else 0, dtype=np.int32)
+    Q: Any
     pi: Any
     log_pi: Any
-    pi, log_pi = greedy(one, actions) if fused else (np.empty((H, S, A)), np.empty((H, S, A)))
+    if fused:
+        from tabular._maxima import stages as maxima
+
+        actions = np.empty((H, S), dtype=np.int32)
+        Q, (pi, log_pi) = Later(lambda: action_values(mdp, stages, V)), greedy(one, actions)
+    else:
+        Q, pi, log_pi = (np.empty((H, S, A)) for _ in range(3))
     V[H] = mdp.terminal
     h = H
     while h > 0:
@@ -55,7 +61,7 @@ def backward_induction(
             if fused:  # all stages of one model at once
                 while h > 0 and stages[id(mdp.stage(h - 1))] is b:
                     h -= 1
-                b.stages(V[h : last + 1], Q[h:last], actions[h:last])
+                maxima(b, V[h : last + 1], actions[h:last])
             else:
                 h -= 1
                 Q[h] = b.q(V[h + 1])
@@ -63,9 +69,9 @@ def backward_induction(
         finite = np.isfinite(V[h:last]).all(axis=1)
         if not finite.all():
             h += int(np.flatnonzero(~finite)[-1])
-            V[:h], Q[:h] = np.nan, np.nan
-            pi, log_pi = (x.form() if isinstance(x, Later) else x for x in (pi, log_pi))
-            pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan
+            V[:h] = np.nan
+            Q, pi, log_pi = (x.form() if isinstance(x, Later) else x for x in (Q, pi, log_pi))
+            Q[:h], pi[: h + 1], log_pi[: h + 1] = np.nan, np.nan, np.nan
             failed = Solution(
                 V, Q, pi, log_pi, {}, Status.NONFINITE, H - h, "backward induction", why=why, regularizer=b.given
             )
@@ -92,3 +98,12 @@ def backward_induction(
         regularizer=b.given,
     )  # fmt: skip
     return judged(solution, allowed)
+
+
+def action_values(mdp: FiniteHorizonMDP, stages: dict[int, Backups], V: np.ndarray) -> np.ndarray:
+    """Backups of ``V`` (H+1, S): (H, S, A)."""
+    Q = np.empty((mdp.H, mdp.S, mdp.A))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for h in range(mdp.H):
+            stages[id(mdp.stage(h))].q(V[h + 1], Q[h])
+    return Q

@@ -10,7 +10,7 @@ import pytest
 from tabular import MDP, Shannon, solve
 from tabular._backups import Backups
 from tabular._kernels import maxima as kernels
-from tabular._maxima import Maxima
+from tabular._maxima import Maxima, stages
 from tabular.planning._loops import Stop, modified_loop
 
 
@@ -88,6 +88,53 @@ def test_a_bound_that_forgets_what_values_have_gained_is_caught(monkeypatch: pyt
     b = Backups(b.mdp, compiled=True, threads=1)
     b.maxima(np.zeros(2))
     assert b.maxima(np.array([0.0, 100.0]))[1][0] == 90.0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("ends", [False, True])
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize(("width", "sparse"), [(30, False), (4, True), (30, True)])
+def test_stages_have_the_bits_of_full_backups(width: int, sparse: bool, masks: bool, ends: bool, threads: int) -> None:
+    """Backward induction at once through all stages of a model, from terminal values of any size."""
+    H = 60
+    for seed in range(4):
+        mdp = drawn(seed, 30, 5, width, masks=masks, ends=ends)
+        b = Backups(mdp.to_sparse() if sparse else mdp, compiled=True, threads=threads)
+        rng = np.random.default_rng(seed)
+        V, actions = np.full((H + 1, 30), np.nan), np.full((H, 30), -1, dtype=np.int32)
+        V[H] = rng.normal(size=30) * (0.0, 1.0, 1e6, -1e6)[seed]
+        stages(b, V, actions)
+        after = V[H]
+        for h in range(H - 1, -1, -1):
+            Q = b.q(after)
+            after = Q.max(axis=1)
+            assert after.tobytes() == V[h].tobytes()
+            np.testing.assert_array_equal(actions[h], Q.argmax(axis=1))
+
+
+def test_stages_skip_rows_and_not_those_that_come_to_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An action that is best at one stage alone, and one that never is: its row is read at the last stage only."""
+    from tabular._kernels import stages as home
+
+    kept: list[np.ndarray] = []
+    plain = home.stages_dense
+
+    def watched(P: Any, R: Any, gamma: Any, rates: Any, V: Any, bound: Any, *rest: Any) -> Any:
+        kept.append(bound)
+        return plain(P, R, gamma, rates, V, bound, *rest)
+
+    monkeypatch.setattr(home, "stages_dense", watched)
+    P = np.zeros((3, 2, 3))
+    P[0, 0, 0] = P[0, 1, 1] = P[1, :, 2] = P[2, :, 2] = 1.0
+    b = Backups(MDP(P, [[1.0, 0.0], [50.0, 50.0], [0.0, -1000.0]], 1), compiled=True, threads=1)
+    V, actions = np.zeros((101, 3)), np.zeros((100, 3), dtype=np.int32)
+    stages(b, V, actions)
+    np.testing.assert_array_equal(actions[:, 0], np.arange(100) == 98)  # one before the end
+    assert V[0].tolist() == [148.0, 50.0, 0.0]
+    (bound,) = kept
+    assert bound[2, 1] == -1000.0  # as it was when nothing had been gained
+    assert home.tick(0.0, np.array([3.0, 1.0]), np.array([1.0, 2.0]), 0.5, 0.5, 1.0, 1e-3) == 1.002
+    assert home.tick(1.0, np.array([1.0, 1.0]), np.array([3.0, 2.0]), 0.5, 0.5, 1.0, 0.0) == 0.75
 
 
 @pytest.mark.parametrize("threads", [1, 2])

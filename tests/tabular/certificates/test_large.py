@@ -9,6 +9,7 @@ import pytest
 
 from tabular import KL, MDP, FiniteHorizonMDP, Shannon, Tsallis, backward_induction, evaluate_policy, solve
 from tabular._backups import Backups
+from tabular._maxima import stages
 from tabular.certificates import certify, certify_finite, model_error, refine
 from tabular.certificates.large import certify_backup, certify_stages
 from tabular.instances.garnet import garnet_sparse
@@ -180,10 +181,9 @@ def test_stages_add_up_their_rounding(kind: str, threads: int) -> None:
         fh = FiniteHorizonMDP(one.P, one.R, H=6, end=one.end if one.has_end else None, gamma=0.95)
         slow = backward_induction(fh)
         b = [Backups(fh.stage(h), compiled=True, threads=threads) for h in range(6)]
-        V, Q = np.full((7, fh.S), np.nan), np.full((6, fh.S, fh.A), np.nan)
+        V, actions = np.full((7, fh.S), np.nan), np.full((6, fh.S), -1, dtype=np.int32)
         V[6] = 0.0
-        actions = np.full((6, fh.S), -1, dtype=np.int32)
-        b[0].stages(V, Q, actions)
+        stages(b[0], V, actions)
         pi, log_pi = b[0].one_hot(actions)
         np.testing.assert_allclose(V, slow.V, rtol=1e-13, atol=1e-13 * np.abs(V).max())
         np.testing.assert_array_equal(pi, slow.pi)
