@@ -20,6 +20,10 @@ PADDED = 1.25
 """Entries of padded rows, in entries of the model, up to which a policy's rows are padded to one length."""
 
 
+EVERY, SLOW = 8, 0.97
+"""How often sweeps look whether the steps' sizes fall more slowly than by this factor, and may be extrapolated."""
+
+
 class PolicyRows:
     """``gamma P_pi`` of a policy (S, A) or of actions (S,), under the threads of its ``Backups``.
 
@@ -93,12 +97,44 @@ class PolicyRows:
         if self._kernel == "advance_padded":
             scale = max(float(step.max()), -float(step.min())) or 1.0
             step = (step / scale).astype(np.float32)
-        for _ in range(most):
+        before: list[tuple[np.ndarray, float]] = []
+        wait, due = EVERY, EVERY
+        for k in range(1, most + 1):
+            before = [*before[-1:], (step, left)]
             step, low, high = self._advance(step, scale, V)
-            left = scale * (high - low if by_span else max(high, -low))
+            left = scale * _size(low, high, by_span)
             if left <= enough:
                 break
+            if k == due:
+                found = None
+                if left >= SLOW * before[0][1]:
+                    found = self._extrapolated(before[0][0], step, left / before[0][1], 0.5 * left / scale, by_span)
+                if found is None:
+                    wait *= 2
+                else:
+                    last, (step, size, factor), wait = step, found, EVERY
+                    V += scale * factor * (before[1][0] + last)
+                    left = scale * size
+                due = k + wait
         return left
+
+    def _extrapolated(
+        self, x: np.ndarray, z: np.ndarray, rate: float, most: float, by_span: bool
+    ) -> tuple[np.ndarray, float, float] | None:
+        r"""A step in place of ``z`` and all that would follow it, were each step a multiple of the last but one.
+
+        With ``x, y`` before ``z``, and a rate ``r``, adding :math:`r (y + z) / (1 - r)` to what is corrected leaves
+        :math:`(z - r x) / (1 - r)` for a step. The rate is the measured one, or next to it the squared discount: at that rate all
+        decays that is constant on each recurrent class, or on both halves of one of period two.
+
+        Returns the step, its size, and the factor of ``y + z``; None where that size is above ``most``.
+        """
+        r = self.gamma**2 if abs(rate - self.gamma**2) < 0.1 * (1 - self.gamma**2) else rate
+        if not 0.0 < r < 1.0:
+            return None
+        new = (z - z.dtype.type(r) * x) / z.dtype.type(1 - r)
+        size = _size(float(new.min()), float(new.max()), by_span)
+        return (new, size, r / (1 - r)) if size < most else None
 
     def _advance(self, x: np.ndarray, scale: float, V: np.ndarray) -> tuple[np.ndarray, float, float]:
         if self._matrix is not None:
@@ -111,6 +147,10 @@ class PolicyRows:
         scaled = (x, scale) if self._kernel == "advance_padded" else (x,)
         low, high = self._run(kernels, self._kernel, *self._rows, x.dtype.type(self.gamma), *scaled, V, out)
         return out, float(low), float(high)
+
+
+def _size(low: float, high: float, by_span: bool) -> float:
+    return high - low if by_span else max(high, -low)
 
 
 def packed(b: Backups, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

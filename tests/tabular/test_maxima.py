@@ -168,6 +168,51 @@ def test_sweeps_of_a_policy(mixed: bool, width: int, sparse: bool, threads: int)
             assert rows.sweep(step, got, 10.0 * size, 4, True) == pytest.approx(np.ptp(matrix @ step), rel=1e-5)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("form", ["dense", "padded", "numpy"])
+@pytest.mark.parametrize("kind", ["classes", "period", "one rate", "many rates"])
+def test_what_is_extrapolated_is_what_sweeps_would_have_added(kind: str, form: str, threads: int) -> None:
+    """Whatever is skipped, ``V`` and the sweeps that are left add up to the same; and little is left where steps have a rate."""
+    S, gamma = 40, 0.999
+    P, rng = np.zeros((S, 1, S)), np.random.default_rng(3)
+    if kind == "classes":  # two states to stay in, and all others on the way to one of them
+        P[:, 0, 0], P[:, 0, 1], P[:2, 0] = 0.3, 0.7, np.eye(S)[:2]
+        P[2:20, 0, :2] = 0.5
+    elif kind == "period":  # pairs of states that change places
+        P[np.arange(S), 0, np.arange(S) ^ 1] = 1.0
+    elif kind == "one rate":  # halves that are left now and then
+        P[: S // 2, 0, 0], P[: S // 2, 0, S // 2] = 0.996, 0.004
+        P[S // 2 :, 0, S // 2], P[S // 2 :, 0, 0] = 0.996, 0.004
+    else:
+        stay = 1 - 0.1 * rng.random(S)
+        P[np.arange(S), 0, np.arange(S)], P[np.arange(S), 0, (np.arange(S) + 1) % S] = stay, 1 - stay
+    mdp = MDP(P, np.zeros((S, 1)), gamma)
+    b = Backups(mdp.to_sparse() if form == "padded" else mdp, compiled=form != "numpy", threads=threads)
+    matrix = gamma * P[:, 0]
+    for by_span in (True, False):
+        step, V = rng.normal(size=S), rng.normal(size=S)
+        want = V + np.linalg.solve(np.eye(S) - matrix, matrix @ step)
+        rows, got, seen = b.policy_rows(np.zeros(S, dtype=np.int32)), V.copy(), []
+        plain = rows._advance
+
+        def watched(x: np.ndarray, *rest: Any, seen: Any = seen, plain: Any = plain) -> Any:
+            seen.append(plain(x, *rest))
+            return seen[-1]
+
+        rows._advance = watched  # type: ignore[method-assign]
+        size = np.ptp(step) if by_span else np.abs(step).max()
+        left = rows.sweep(step, got, 1e-3 * size, 100_000, by_span)
+        assert left <= 1e-3 * size
+        off = want - got
+        off -= 0.5 * (off.max() + off.min()) if by_span else 0.0  # what is left over decays at the discount or faster
+        assert np.abs(off).max() <= 1.01 * left * gamma / (1 - gamma) + 1e-3 * size
+        ordinary = np.log(1e3) / -np.log(gamma)
+        rates = (
+            3 if kind == "many rates" else 1 + (kind == "one rate" and not by_span)
+        )  # constants have one of their own
+        assert len(seen) < (0.05, 0.5, 1.0)[rates - 1] * ordinary
+
+
 def test_sweeps_have_the_same_bits_with_any_threads() -> None:
     found = []
     for threads in (1, 2):
