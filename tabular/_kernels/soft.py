@@ -70,7 +70,7 @@ def tsallis(Q, first, stop, tau, W, out):
                 n += 1.0 if d > cut else 0.0
             if n == last:
                 break
-            cut, last = (total - 2.0 * tau) / n, n
+            cut, last = (total - 2.0 * tau) / max(n, 1.0), n  # none where top is not finite
         cut *= half
         mass, squares = 0.0, 0.0
         for a in range(A):
