@@ -14,10 +14,11 @@ import numpy as np
 
 from tabular._policy_rows import PolicyRows
 from tabular._resolvent import SUMS_ONLY, resolvent_solve
+from tabular._soft import soft_backups
 from tabular.mdp import CSR, MDP
 from tabular.reference.numpy_ops import NumpyOps, policy_matrix
 from tabular.reference.value import Value
-from tabular.regularizers import BUILT_IN, Hard, Shannon, Tsallis, checked
+from tabular.regularizers import BUILT_IN, Hard, Tsallis, checked
 
 COMPILE_ABOVE = 1_000_000
 """Multiply-adds of a sweep beyond which loops are compiled: below, importing Numba costs more."""
@@ -43,6 +44,8 @@ class Backups:
     reg : the checked regulariser.  given : the same, None for the plain maximum.  hard : whether it is that.
     compiled : whether kernels do the sweeps.  plain : whether a backup's rounding is bounded
         a priori: a model of floats that earns something.  large : whether a certificate then comes from the last backup.
+    soft : the ``Soft`` of it, or None.  mixes_dense : whether rows of policies are mixed from dense ones: then a sweep costs a
+        small part of a backup.
     longest : most successors of a pair.  reward_scale : largest available ``|R|``.  mass_min, mass_max : of
         the rows' ``1 - end``.
     """
@@ -73,6 +76,8 @@ class Backups:
         self._ops = NumpyOps()
         self._block: np.ndarray | None = None
         self._maxima: Any = None
+        self.soft = soft_backups(self)
+        self.mixes_dense = self.compiled and not self.hard and not isinstance(P, CSR)
         self.plain = mdp._exact is None and self.reward_scale > 0.0
         enough = self.compiled or (self.hard and work > TIGHT_UP_TO)
         self.large = enough and self.plain and mdp.gamma < 1.0
@@ -87,11 +92,6 @@ class Backups:
     def equal_mass(self) -> bool:
         """Whether a constant added to ``V`` adds one constant to the backup."""
         return self.mass_min == self.mass_max
-
-    @property
-    def mixes_dearly(self) -> bool:
-        """Whether ``policy_rows`` of a policy that mixes reads all transitions."""
-        return self.compiled and not self.hard and not isinstance(self.mdp.P, CSR)
 
     def noise(self, scale: float) -> float:
         """About the rounding of one backup of values of this size."""
@@ -122,13 +122,22 @@ class Backups:
             return np.asarray((Q if mask is self.mask else np.where(mask, Q, -np.inf)).max(axis=1))
         return np.asarray(self.reg.conjugate(self._ops, self._value(Q), mask).data)
 
-    def backup(self, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
-        """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``."""
+    def backup(
+        self, V: np.ndarray, mix: bool = False, rough: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """``Q``, ``TV``, least and largest component of ``TV - V``; the next call overwrites ``Q``.
+
+        For ``soft``'s dense transitions: with ``mix`` the policy's rows are formed, too; ``rough`` reads those actions alone that
+        the last backup's policy takes at times, and leaves the values of the others, to go on from but not to end with.
+        """
         if self.compiled and self._block is None:
             self._block = np.empty((self.S, self.A))
+        Q: Any = self._block
+        if self.soft is not None:
+            TV = np.empty(self.S)
+            return Q, TV, *self.soft(V, Q, TV, mix, rough)
         if self.compiled and self._rows:
             TV = np.empty(self.S)
-            Q: Any = self._block
             if not self.hard and not V.any():  # R is Q, and P is not read
                 np.copyto(Q, self.mdp.rewards if self.full else np.where(self.mask, self.mdp.rewards, -np.inf))
                 self._kernel("conjugate", Q, TV)
@@ -178,25 +187,15 @@ class Backups:
         x = self._value(Q)
         return tuple(np.asarray(f(self._ops, x, self.mask).data) for f in (self.reg.policy, self.reg.log_policy))  # type: ignore[return-value]
 
-    def weights(self, Q: np.ndarray) -> np.ndarray:
-        """The maximiser of each row (S, A) up to a factor: to sweep with, not to return."""
-        if self.compiled and isinstance(self.reg, Shannon) and np.ndim(self.reg.tau) == 0 and self.reg.tau > 0.0:
-            from tabular._jit import threads
-            from tabular._kernels import policy_rows
-
-            pi = np.empty((self.S, self.A))
-            with threads(self.threads):
-                kernel = policy_rows.shannon_weights if self.threads == 1 else policy_rows.shannon_weights_parallel
-                kernel(Q, float(self.reg.tau), pi)
-            return pi
-        return self.maximiser(Q)
-
     def maximiser(self, Q: np.ndarray) -> np.ndarray:
         """The first of ``policy``: (S, A)."""
         if not (self.compiled and isinstance(self.reg, Tsallis)):
             return self.policy(Q)[0]
         pi = np.empty((self.S, self.A))
-        self.run("shortfall", "maximiser", Q, self.mask, self.reg.tau, self.reg.q, pi)
+        if self.soft is None:
+            self.run("shortfall", "maximiser", Q, self.mask, self.reg.tau, self.reg.q, pi)
+        else:
+            self.soft.conjugate(Q, pi, np.empty(self.S))
         return pi
 
     def shortfall(self, Q: np.ndarray, TV: np.ndarray, pi: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -267,7 +266,9 @@ class Backups:
         return csr_array((pi.ravel()[kept], np.flatnonzero(kept), ptr), shape=(S, S * A)) @ rows
 
     def policy_rows(self, pi: np.ndarray, last: PolicyRows | None = None) -> PolicyRows:
-        """``P_pi`` of a policy (S, A) or actions (S,), for many sweeps; in the place of ``last``, where that is given."""
+        """``P_pi`` of a policy (S, A), up to a factor for each row, or actions (S,), for many sweeps; in the place of ``last``,
+        where that is given.
+        """
         return PolicyRows(self, pi, last)
 
     def solve(self, pi: np.ndarray, b: np.ndarray, *, transpose: bool = False) -> np.ndarray:

@@ -30,19 +30,21 @@ _digests: dict[tuple[Path, ...], str] = {}
 _extensions: dict[type, tuple[Path, ...] | None] = {}
 
 
-def kernel(function: Callable | None = None, /, *, parallel: bool = False, inline: bool = False) -> Any:
+def kernel(
+    function: Callable | None = None, /, *, parallel: bool = False, inline: bool = False, exact: bool = False
+) -> Any:
     """Compile a function of arrays and scalars with Numba, when first called, through this module's cache.
 
     The function validates nothing. It runs without the interpreter lock, and divides as NumPy does (no
     exception). `parallel=True` runs its `prange` loops on the threads that :func:`threads` allows. `inline=True`
     makes it part of its callers: a call that takes views of rows pays for counting their references, several times
-    a short row's work. With `NUMBA_DISABLE_JIT=1` the function stays plain Python.
+    a short row's work. `exact=True` leaves sums in their order. With `NUMBA_DISABLE_JIT=1` the function stays plain Python.
 
     Globals that the function names are constants of its module: two kernels made from one place in the source
     that see different globals would share a cache entry (closures are told apart).
     """
     if function is None:
-        return functools.partial(kernel, parallel=parallel, inline=inline)
+        return functools.partial(kernel, parallel=parallel, inline=inline, exact=exact)
     import numba
 
     config: Any = numba.config  # its names are set at run time
@@ -50,7 +52,8 @@ def kernel(function: Callable | None = None, /, *, parallel: bool = False, inlin
         return _interpreted(function)
     if parallel:
         has_tbb()
-    options: Any = {"fastmath": set(FASTMATH), "nogil": True, "error_model": "numpy", "forceinline": inline}
+    fast = FASTMATH - {"reassoc"} if exact else FASTMATH
+    options: Any = {"fastmath": set(fast), "nogil": True, "error_model": "numpy", "forceinline": inline}
     compiled = numba.njit(parallel=parallel, **options)(function)
     cache = _cache(function, parallel)
     if cache is not None:

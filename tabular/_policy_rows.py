@@ -19,7 +19,10 @@ MOST = 0.7
 PADDED = 1.25
 """Entries of padded rows, in entries of the model, up to which a policy's rows are padded to one length."""
 
-
+SINGLE = ("advance_padded", "advance_mixed", "advance_full")
+"""Kernels in single precision."""
+FLOOR = 1e-6
+"""Part of its largest component below which a step in single precision is rounding."""
 EVERY, SLOW = 8, 0.97
 """How often sweeps look whether the steps' sizes fall more slowly than by this factor, and may be extrapolated."""
 
@@ -28,21 +31,22 @@ class PolicyRows:
     """``gamma P_pi`` of a policy (S, A) or of actions (S,), under the threads of its ``Backups``.
 
     Of a large model dense rows of actions are read where they are, and sparse ones packed; padded ones are taken over from
-    ``last``, which is spoilt: only rows whose action changed are copied. They are in single precision: a sweep corrects what the
-    next backup measures, and half the bytes are gathered. Of a policy (S, A), which is overwritten, actions below ``CUT`` are
-    left out.
+    ``last``, which is spoilt: only rows whose action changed are copied. Those of a policy (S, A) are mixed, in the arrays of
+    ``last``, without actions below ``least_weight``; dense ones may be given, (S, S) in single precision. Padded and mixed rows
+    are in single precision: a sweep corrects what the next backup measures, and half the bytes are gathered.
     """
 
     def __init__(self, b: Backups, pi: np.ndarray, last: PolicyRows | None = None) -> None:
         self.gamma, self._threads = b.gamma, b.threads
         self._suffix = "" if b.threads == 1 else "_parallel"
         self._matrix: Any = None
-        self._rows: tuple[np.ndarray, ...] = ()
+        self._rows: tuple[Any, ...] = ()
+        self._own: Any = None
         self._kernel, self._actions = "", pi
-        if b.compiled and pi.ndim == 2:
-            if last is not None:
-                last._rows = ()  # freed before these are made
-            self._mix(b, pi)
+        if b.compiled and pi.dtype == np.float32:  # mixed already
+            self._rows, self._kernel = (pi,), "advance_full"
+        elif b.compiled and pi.ndim == 2:
+            self._mix(b, pi, last)
         elif b.compiled and isinstance(b.mdp.P, CSR):
             if b.longest * b.S * b.A <= PADDED * len(b.mdp.P.data):
                 self._pad(b, pi, last)
@@ -59,25 +63,30 @@ class PolicyRows:
         with threads(self._threads):
             return getattr(home, name + self._suffix)(*arrays)
 
-    def _mix(self, b: Backups, pi: np.ndarray) -> None:
-        from tabular._kernels import dense
-        from tabular._kernels import policy_rows as kernels
-
-        self._run(kernels, "trim", pi, min(CUT, 0.5 / b.A))
-        P = b.mdp.P
+    def _mix(self, b: Backups, W: np.ndarray, last: PolicyRows | None) -> None:
+        P, cut = b.mdp.P, least_weight(b.A)
         if not isinstance(P, CSR):
-            mixed = np.empty((b.S, b.S))
-            self._run(dense, "assemble_policy", P, b.mdp.rewards, pi, mixed, np.empty(b.S))
-            self._rows, self._kernel = (mixed[:, None], np.zeros(b.S, dtype=np.int64)), "advance_dense"
+            mixed = np.empty((b.S, b.S), dtype=np.float32) if last is None else last._rows[0]
+            b.run("soft", "blend_all", P, W, cut, mixed)
+            self._rows, self._kernel = (mixed,), "advance_full"
             return
-        starts = np.empty(b.S + 1, dtype=np.int64)
-        kernels.mixed_starts(P.indptr, pi, starts)
-        if starts[-1] > MOST * len(P.data):
-            self._rows, self._kernel = (*P, pi), "advance_mixed"
-            return
-        self._rows = starts, np.empty(starts[-1], dtype=P.indices.dtype), np.empty(starts[-1])
-        self._kernel = "advance"
-        self._run(kernels, "mix", *P, pi, *self._rows)
+        self._own = (
+            (np.empty(b.S, dtype=np.int64), None, np.empty(len(P.data), dtype=np.float32))
+            if last is None
+            else last._own
+        )
+        stops, indices, data = self._own
+        if np.count_nonzero(W >= cut) <= MOST * W.size:
+            if indices is None:
+                indices = np.empty_like(P.indices)
+                self._own = stops, indices, data
+            b.run("policy_rows", "mix_some", *P, W, cut, stops, indices, data)
+            indices = indices.view()
+            indices.flags.writeable = P.indices.flags.writeable  # one type, compiled once
+        else:
+            stops[:], indices = P.indptr[b.A :: b.A], P.indices
+            b.run("policy_rows", "mix_all", P.indptr, P.data, W, cut, data)
+        self._rows, self._kernel = (b.A, P.indptr, stops, indices, data), "advance_mixed"
 
     def _pad(self, b: Backups, actions: np.ndarray, last: PolicyRows | None) -> None:
         from tabular._kernels import policy_rows as kernels
@@ -91,12 +100,13 @@ class PolicyRows:
 
     def sweep(self, step: np.ndarray, V: np.ndarray, enough: float, most: int, by_span: bool) -> float:
         """Up to ``most`` times ``step`` becomes ``gamma P_pi step`` and is added to ``V`` in place, until its largest component,
-        or its span, is at most ``enough``; what that is at the end.
+        or its span, is at most ``enough``, or of the size of rounding; what that is at the end.
         """
         scale, left = 1.0, np.inf
-        if self._kernel == "advance_padded":
+        if self._kernel in SINGLE:
             scale = max(float(step.max()), -float(step.min())) or 1.0
             step = (step / scale).astype(np.float32)
+            enough = max(enough, FLOOR * scale)
         before: list[tuple[np.ndarray, float]] = []
         wait, due = EVERY, EVERY
         for k in range(1, most + 1):
@@ -144,7 +154,7 @@ class PolicyRows:
         from tabular._kernels import policy_rows as kernels
 
         out = np.empty_like(x)
-        scaled = (x, scale) if self._kernel == "advance_padded" else (x,)
+        scaled = (x, scale) if self._kernel in SINGLE else (x,)
         low, high = self._run(kernels, self._kernel, *self._rows, x.dtype.type(self.gamma), *scaled, V, out)
         return out, float(low), float(high)
 
@@ -166,3 +176,8 @@ def packed(b: Backups, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.
         pick = kernels.pick if b.threads == 1 else kernels.pick_parallel
         pick(indptr, indices, data, actions, b.A, starts, new_indices, new_data)
     return starts, new_indices, new_data
+
+
+def least_weight(A: int) -> float:
+    """Below this, of weights with a sum or a largest one of about one, sweeps leave an action out; never all of them."""
+    return min(CUT, 0.5 / A)

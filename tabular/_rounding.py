@@ -3,7 +3,7 @@ r"""What rounding can do to the kernels, proved once; certificates and tests tak
 The model of arithmetic is that of Higham (Accuracy and Stability of Numerical Algorithms, 2nd ed., 2002):
 u = 2^-53, an operation or a fused multiply-add has relative error at most u, sums of n terms in any order
 gamma_(n-1) (Lemma 3.1, section 4.2). Elementary functions are assumed accurate to EXP_ULP and LOG_ULP units
-in the last place; Intel's SVML and glibc's libmvec promise 4, scalar functions about 1. One ulp is
+in the last place; Intel's SVML and glibc's libmvec promise 4, scalar functions and `_kernels.elementary` about 1. One ulp is
 at most 2u relatively, so F = 8 below. Bounds are to first order in u and then multiplied by 1 + 2^-10, which
 covers the higher orders and the rounding of the bound itself while n and log n stay below 10^9 (n u < 2^-20).
 Arguments may be arrays.

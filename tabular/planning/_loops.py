@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tabular._backups import DENSE_SOLVE, Backups
+from tabular._soft import improved_rows
 from tabular.solution import Status
 
 PATIENCE = 16
@@ -28,6 +29,12 @@ PATIENCE = 16
 
 ALONE = 10.0
 """What a backup must divide the change by, for a copy of a mixed policy's dense rows not to be worth its pass over the model."""
+
+
+FAR = 1.0 / 30
+"""What sweeps leave of a change while the next policy will be another one."""
+SOFT = 0.1
+"""The same under a regulariser, at most."""
 
 
 class Backup(NamedTuple):
@@ -155,9 +162,27 @@ class Stop:
         return change * rate / (1.0 - rate) if rate < 1.0 else np.inf
 
 
-def improved(b: Backups, V: np.ndarray) -> tuple[np.ndarray, np.ndarray, float, float]:
+def reduction(b: Backups, stop: Stop, before: float, left: float) -> float:
+    """To what part of the last change sweeps are worth while, where the change before was ``before`` and sweeps left ``left``.
+
+    Without regulariser ``FAR``; or, where the policy hardly changed (the last backup changed no more than was left), the part
+    that is small enough to end. Under a regulariser sweeps are Newton's steps: what these miss is quadratic in the change, by a
+    factor that the last one shows. Where sweeps are cheap, what is small enough: while the policy changes, for a backup's time.
+    """
+    needed = min(stop.needed, FAR)
+    if b.hard:
+        return needed if stop.change <= left else FAR
+    if b.mixes_dense:
+        return needed
+    missed = max(stop.change - left, 0.0) / before * (stop.change / before) if before < np.inf else SOFT
+    return min(max(missed, needed), SOFT)
+
+
+def improved(
+    b: Backups, V: np.ndarray, mix: bool = False, rough: bool = False
+) -> tuple[np.ndarray, np.ndarray, float, float]:
     """What ``Stop.result`` wants: without regulariser ``Backups.maxima``, else ``Backups.backup``."""
-    return b.maxima(V) if b.hard else b.backup(V)
+    return b.maxima(V) if b.hard else b.backup(V, mix, rough)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # ``Stop`` sees it
@@ -174,25 +199,30 @@ def value_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int) -> Iterate:
 
 @np.errstate(over="ignore", invalid="ignore")
 def modified_loop(b: Backups, V: np.ndarray, tol: float, max_iter: int, sweeps: int) -> Iterate:
-    """A backup, then up to ``sweeps`` backups of its policy, until their changes have shrunk thirtyfold; or, where the last
-    backup changed no more than the sweeps before it had left, until they are small enough to end. Where the sweeps' rows cost
-    a pass over the model, there are none while backups alone shrink the change tenfold.
+    """A backup, then up to ``sweeps`` backups of its policy, until they have shrunk the change as ``reduction`` says.
+
+    Dense rows of a policy that mixes stay in use while the change shrinks by ``FAR``; where forming them costs a pass over the
+    model, there are none while backups alone shrink the change tenfold, and where it does not, the first ones are formed by a
+    rough backup where constants do not matter.
     """
-    stop, rows, left, alone, before = Stop(b, tol), None, 0.0, b.mixes_dearly, np.inf
+    stop, rows, left, before, mix = Stop(b, tol), None, 0.0, np.inf, True
+    along = b.mixes_dense and b.soft is not None
+    alone = b.mixes_dense and not along
     for k in range(1, max_iter + 1):
-        found, TV, low, high = improved(b, V)
-        if status := stop(TV, low, high):
+        rough = along and rows is None and stop.by_span and k == 2 < max_iter
+        found, TV, low, high = improved(b, V, mix, rough)
+        if (status := stop(TV, low, high)) and not rough:
             return stop.result(V, found, TV, status, k)
         step, last = stop.centred(TV - V), V
         V = TV - stop.middle
-        alone, before = alone and stop.change <= before / ALONE, stop.change
-        if alone:
-            continue
-        # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
-        rows = b.policy_rows(found if b.hard else b.weights(found), rows)
-        settled = stop.change <= left
-        enough = stop.change * (min(stop.needed, 1.0 / 30) if settled else 1.0 / 30)
-        left = rows.sweep(step, V, enough, sweeps, stop.by_span)
+        alone = alone and stop.change <= before / ALONE
+        rows = None if alone else improved_rows(b, found, rows)
+        mix = rows is None or stop.change > before * FAR
+        if rows is not None:
+            # T_pi V' = T V + gamma P_pi (V' - V), where pi is the maximiser at V
+            most = min(sweeps, 2 * b.A) if b.mixes_dense and stop.change > left else sweeps
+            left = rows.sweep(step, V, stop.change * reduction(b, stop, before, left), most, stop.by_span)
+        before = stop.change
     return stop.result(last, found, TV, Status.MAX_ITER, max_iter)
 
 

@@ -37,7 +37,7 @@ def modified_policy_iteration(
     """Solve a model by modified policy iteration.
 
     Parameters and results as in ``value_iteration``; ``sweeps`` is the most policy backups after each backup
-    (fewer where they have shrunk the change thirtyfold), O(S^2) or O(nnz of P_pi) each. With ``gamma = 1`` it
+    (fewer where they have shrunk the change enough), O(S^2) or O(nnz of P_pi) each. With ``gamma = 1`` it
     starts, unless told otherwise, from the value of a policy that ends.
     """
     expect(mdp, "modified_policy_iteration", "MDP")

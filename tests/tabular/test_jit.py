@@ -235,6 +235,16 @@ def test_a_kernel_without_a_file_is_not_cached():
     assert scope["f"].stats.cache_path is None
 
 
+def test_exact_kernels_keep_sums_in_their_order():
+    """What a sum has lost is found again; where sums may be reordered, it is taken to be nothing."""
+
+    def lost(x):
+        return x - ((1.0 + x) - 1.0)
+
+    assert jit.kernel(lost, exact=True)(1e-17) == 1e-17
+    assert jit.kernel(lost)(1e-17) in (0.0, 1e-17)
+
+
 def test_threads_are_restored():
     import numba
 

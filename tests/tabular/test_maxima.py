@@ -11,6 +11,7 @@ from tabular import MDP, Shannon, solve
 from tabular._backups import Backups
 from tabular._kernels import maxima as kernels
 from tabular._maxima import Maxima, stages
+from tabular._policy_rows import SINGLE
 from tabular.planning._loops import Stop, modified_loop
 
 
@@ -161,7 +162,7 @@ def test_sweeps_of_a_policy(mixed: bool, width: int, sparse: bool, threads: int)
                 want += x
             got = V.copy()
             left = rows.sweep(step, got, 0.0, 4, False)
-            single = 1e-6 if rows._kernel == "advance_padded" else 1e-13
+            single = 1e-6 if rows._kernel in SINGLE else 1e-13
             size = np.abs(step).max()
             np.testing.assert_allclose(got, want, rtol=1e-13, atol=single * size)
             np.testing.assert_allclose(left, max(x.max(), -x.min()), rtol=0, atol=single * size)
