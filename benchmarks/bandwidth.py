@@ -15,22 +15,32 @@ SIZE = 32_000_000
 TRIES = 5
 
 
-def kernels() -> tuple[Any, Any]:
-    """``read(x, parts)``: the sum; ``triad(a, b, c, parts)``: ``a = b + 3 c``. Compiled on the first call."""
-    from numba import njit, prange
+def loops() -> tuple[Any, Any]:
+    """``total(x)``, and ``combine(a, b, c)``, which sets ``a = b + 3 c``, on one thread."""
+    from numba import njit
 
     # The loops are functions of their own: inside a parallel one the sum would be strictly ordered, at a third of the speed.
+    # By unsigned numbers: a negative one would count from the end, and an iterator gathers numbers one by one.
     @njit(fastmath={"reassoc", "contract"})
     def total(x: Any) -> Any:
         found = 0.0
-        for value in x:
-            found += value
+        for i in range(np.uint64(x.size)):
+            found += x[i]
         return found
 
     @njit
     def combine(a: Any, b: Any, c: Any) -> Any:
         for i in range(len(a)):
             a[i] = b[i] + 3.0 * c[i]
+
+    return total, combine
+
+
+def kernels() -> tuple[Any, Any]:
+    """``read(x, parts)``: the sum; ``triad(a, b, c, parts)``: ``a = b + 3 c``. Compiled on the first call."""
+    from numba import njit, prange
+
+    total, combine = loops()
 
     @njit(parallel=True)
     def read(x: Any, parts: Any) -> Any:

@@ -96,6 +96,10 @@ def last_error(log: Path) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Of every contestant: this checkout on the path, for the worker and its module."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONWARNINGS")}
+    """Of every contestant: this checkout on the path, for the worker and its module.
+
+    Without ``PYTHONDONTWRITEBYTECODE``: a process that compiles every source anew measures the compiler.
+    """
+    left_out = ("PYTHONHOME", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE")
+    kept = {key: value for key, value in os.environ.items() if key not in left_out}
     return kept | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu", "PYTHONNOUSERSITE": "1"}

@@ -93,7 +93,11 @@ def warn_unstored(n: int) -> None:
 
 def costs_of(outcome: Outcome, seconds: float) -> dict[str, Any]:
     """The ledger of a run, for JSON: unlike the rest, it differs from run to run."""
-    claims = {d.job.id: d.cost.as_dict() | {"chunks": d.units, "from_store": d.reused} for d in outcome.done}
+    claims = {
+        d.job.id: (d.cost + total(b.costs[d.job.id] for b in outcome.bites if d.job.id in b.costs)).as_dict()
+        | {"chunks": d.units, "from_store": d.reused}
+        for d in outcome.done
+    }
     return {
         "claims": claims,
         "seconds": round(seconds, 3),

@@ -10,7 +10,7 @@ stored under the digests of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -43,7 +43,7 @@ class Bite:
 
     ``canary``: whether any output changed; ``killed_by``, ``crashed``: ids of claims that were refuted, that raised;
     ``checked_by``: in whose run a kernel left its enclosure; ``moved``: whose sides changed; ``of``: the paper or file that
-    lists it; ``reason``: why it may survive.
+    lists it; ``reason``: why it may survive; ``costs``: of each claim that met it.
     """
 
     mutant: str
@@ -55,8 +55,13 @@ class Bite:
     of: str = ""
     compiled: bool = False
     reason: str = ""
-    cost: Cost = field(default_factory=Cost, compare=False)
+    costs: Mapping[str, Cost] = field(default_factory=dict, compare=False)
     reused: bool = field(default=False, compare=False)
+
+    @property
+    def cost(self) -> Cost:
+        """Of all claims that met it."""
+        return total(self.costs.values())
 
     @property
     def noticed(self) -> bool:
@@ -298,7 +303,7 @@ def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:
         of=plan.of,
         compiled=plan.compiled,
         reason=plan.mutant.reason,
-        cost=total(seen[i].cost for i in ids),
+        costs={i: seen[i].cost for i in ids},
         reused=reused,
     )
 

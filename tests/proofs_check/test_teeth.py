@@ -312,6 +312,17 @@ def test_a_file_lists_mutants_of_its_own(tmp_path: Path, capsys: pytest.CaptureF
     assert "mutants, s" in capsys.readouterr().out
 
 
+def test_the_ledger_counts_mutants_with_the_claims_that_meet_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["verify", _file(tmp_path), "--quick", "--json", "--no-store", "--workers", "1"]
+    seconds = []
+    for more in ([], ["--no-mutants"]):
+        main([*arguments, *more])
+        seconds.append(json.loads(capsys.readouterr().out)["costs"]["claims"]["own.C1"]["mutants"])
+    assert seconds[0] > 0 == seconds[1]
+
+
 def test_an_edited_claim_meets_its_mutants_again(tmp_path: Path) -> None:
     def keys(file: str) -> set[str]:
         for name in [name for name in sys.modules if name.endswith("own_py")]:
