@@ -16,8 +16,8 @@ LONG_ROW = 16
 """Successors of a pair from which on reading a row costs more than to find out whether it may win."""
 
 
-def skips(b: Backups) -> bool:
-    """Whether rows are long enough for it."""
+def has_long_rows(b: Backups) -> bool:
+    """Whether it is worth while to look at every row."""
     return not isinstance(b.mdp.P, CSR) or b.longest >= LONG_ROW
 
 
@@ -26,6 +26,8 @@ class Maxima:
 
     An action value read at ``W`` rises by at most :math:`\gamma m \max(V - W)` until ``V``, where ``m`` is its row's mass: below
     the value of another action now, it need not be read again (MacQueen 1967; Puterman 1994, section 6.7, for a step at a time).
+    To look at every action costs as much as reading short rows: of these all are left out where the best action was ahead of the
+    others by more than :math:`\gamma (m \max(V - W) - m' \min(V - W))`, which is what others may have gained on it.
     Rounding: computed values are off by at most ``backup_error`` at either time, and the bounds by a few roundings for each call.
 
     Attributes
@@ -34,8 +36,7 @@ class Maxima:
     """
 
     def __init__(self, b: Backups) -> None:
-        self.b = b
-        self.lazy = skips(b)
+        self.b, self.long = b, has_long_rows(b)
         self.actions = b.mask.argmax(axis=1).astype(np.int32)
         self._seen = np.zeros(b.S)
         self._bound: np.ndarray | None = None
@@ -47,7 +48,7 @@ class Maxima:
         b = self.b
         R = b.mdp.rewards if b.full else np.where(b.mask, b.mdp.rewards, -np.inf)
         b.run("stages", "greedy", R, b.mask, TV, self.actions)
-        if self.lazy:
+        if self.long:
             self._bound, self._clock, self._calls = np.array(R), 0.0, 0
             self._seen[:] = 0.0
 
@@ -55,25 +56,35 @@ class Maxima:
         """``TV`` (S,) is filled; least and largest component of ``TV - V``."""
         b, P = self.b, self.b.mdp.P
         rows = tuple(P) if isinstance(P, CSR) else (P,)
-        if not self.lazy:
-            low, high = b.run("maxima", "maxima_short", *rows, b.mdp.rewards, b.mask, b.gamma, V, TV, self.actions)
-            return float(low), float(high)
-        if self._bound is None:
-            self._bound = np.where(b.mask, np.inf, -np.inf)
+        self._tick(V)
+        size = b.reward_scale + self._size
+        margin = (2 if self.long else 4) * backup_error(b.longest, b.reward_scale, self._size)
+        margin += (8 + self._calls) * U * (size + abs(self._clock))
+        given = (V, self._bound, self._clock, margin, TV, self.actions)
+        if self.long:
+            kind = "maxima_sparse" if isinstance(P, CSR) else "maxima_dense"
+            low, high = b.run("maxima", kind, *rows, b.mdp.rewards, b.gamma, *given)
         else:
-            rise = float((V - self._seen).max())
+            low, high = b.run("maxima", "maxima_short", *rows, b.mdp.rewards, b.mask, b.gamma, *given)
+        return float(low), float(high)
+
+    def _tick(self, V: np.ndarray) -> None:
+        """The clock, and what else is known, at values V."""
+        b = self.b
+        if self._bound is None:
+            self._bound = np.where(b.mask, np.inf, -np.inf) if self.long else np.full(b.S, -np.inf)
+            self._seen[:] = V
+        fall, rise = b.run("maxima", "spread", V, self._seen)
+        if self.long:
             self._clock += b.gamma * max(rise * b.mass_min, rise * b.mass_max) + abs(rise) * (self._off + 8 * U)
-        self._seen[:] = V
+        else:
+            most, least = (
+                max(rise * m for m in (b.mass_min, b.mass_max)),
+                min(fall * m for m in (b.mass_min, b.mass_max)),
+            )
+            self._clock += b.gamma * (most - least) + (abs(rise) + abs(fall)) * (self._off + 8 * U)
         self._calls += 1
         self._size = max(self._size, 1.01 * float(V.max()), -1.01 * float(V.min()))
-        size = b.reward_scale + self._size
-        margin = 2 * backup_error(b.longest, b.reward_scale, self._size)
-        margin += (8 + self._calls) * U * (size + abs(self._clock))
-        kind = "maxima_sparse" if isinstance(P, CSR) else "maxima_dense"
-        low, high = b.run(
-            "maxima", kind, *rows, b.mdp.rewards, b.gamma, V, self._bound, self._clock, margin, TV, self.actions
-        )
-        return float(low), float(high)
 
 
 def stages(b: Backups, V: np.ndarray, actions: np.ndarray) -> None:
@@ -82,7 +93,7 @@ def stages(b: Backups, V: np.ndarray, actions: np.ndarray) -> None:
     """
     P, R, H = b.mdp.P, b.mdp.rewards, len(actions)
     rows = tuple(P) if isinstance(P, CSR) else (P,)
-    if not skips(b):
+    if not has_long_rows(b):
         b.run("stages", "stages_short", *rows, R, b.mask, b.gamma, V, actions)
         return
     later = min(H, 1 / (1 - b.gamma)) if b.gamma < 1.0 else H  # the weight of all rewards to come

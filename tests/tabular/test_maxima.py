@@ -50,7 +50,7 @@ def test_maxima_have_the_bits_of_a_full_backup(
         nonlocal read
         before = None if self._bound is None else self._bound.copy()
         found = original(self, V, TV)
-        if self.lazy and before is not None:
+        if before is not None:
             read += int((before != self._bound).sum())
         return found
 
@@ -67,8 +67,8 @@ def test_maxima_have_the_bits_of_a_full_backup(
             assert TV.tobytes() == want.tobytes() and (low, high) == (least, most)
             np.testing.assert_array_equal(actions, Q.argmax(axis=1))
             V = TV - TV.max() if k == 7 else V + 1e3 * rng.normal(size=40) if k == 10 else TV
-    pairs = 3 * 13 * 40 * 6
-    assert read == 0 if sparse and width < 16 else 0 < read < 0.8 * pairs  # rows are skipped, where they are long
+    looks = 3 * 13 * 40 * (1 if sparse and width < 16 else 6)  # at states, where rows are short
+    assert 0 < read < 0.9 * looks
 
 
 def test_a_bound_that_forgets_what_values_have_gained_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
