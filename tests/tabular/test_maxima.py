@@ -68,7 +68,7 @@ def test_maxima_have_the_bits_of_a_full_backup(
             np.testing.assert_array_equal(actions, Q.argmax(axis=1))
             V = TV - TV.max() if k == 7 else V + 1e3 * rng.normal(size=40) if k == 10 else TV
     looks = 3 * 13 * 40 * (1 if sparse and width < 16 else 6)  # at states, where rows are short
-    assert 0 < read < 0.9 * looks
+    assert 0 < read < (1.0 if ends else 0.8) * looks  # what ends loosens the bounds
 
 
 def test_a_bound_that_forgets_what_values_have_gained_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
