@@ -10,6 +10,7 @@ stored under the digests of both.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,7 @@ from proofs_check.verdict import Tally
 TOGETHER = 4  # claims that meet a mutant in one copy of a process, where the first that notices it is enough
 REPEATS = 2  # claims that a mutant meets again compiled
 Look = tuple[Job, tuple[int, ...], tuple[Mutant, ...]]  # what ``look`` takes
-# Nearly every claim imports them, which takes longer than most mutants do.
+# To import them takes longer than most mutants do: where a copy of a process has wanted one, the process imports it for the next.
 SHARED = ("numba", "scipy.sparse", "tabular._jit", "tabular.reference.rational_ops", "tabular.reference.ball_ops",
           "tabular.reference.optimal", "proofs_check.weighing")  # fmt: skip
 
@@ -252,14 +253,13 @@ def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, See
     for job in plan.jobs:
         if job.paper is not None:
             job.module()  # imported once for all copies; files of one's own may begin threads
-    have(SHARED)
     if not plan.of or plan.jobs[0].paper is not None:
         prepare(plan)
     seen: dict[str, Seen] = {}
     changed = None
     left, many = list(plan.jobs), 1
     if plan.first_is_enough and left[0] in looks and left[0] not in _before:
-        seen = in_a_copy(_tried, (replace(plan, jobs=(left[0],)), {}))
+        seen = _met(replace(plan, jobs=(left[0],)), {})
         if seen[left[0].id].outcome in NOTICED:
             return i, seen  # whatever it does without
         changed, seen = seen[left[0].id].canary, {}
@@ -274,7 +274,7 @@ def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, See
                     _before[job] = _looked(looks[job])
                 meeting += _before[job].meets(plan.mutant)
         known = {job.id: _before[job] for job in some if job in looks}
-        found: dict[str, Seen] = in_a_copy(_tried, (replace(plan, jobs=tuple(some)), known, changed))
+        found = _met(replace(plan, jobs=tuple(some)), known, changed)
         seen |= found
         changed = any(one.canary for one in found.values())
         if plan.first_is_enough and any(one.outcome in NOTICED for one in found.values()):
@@ -308,11 +308,19 @@ def _end_looking() -> None:
 def _bit_here(task: tuple[int, Planted, dict[str, Looked]]) -> tuple[int, dict[str, Seen]]:
     """A mutant in this process."""
     i, *rest = task
-    return i, _tried(rest)
+    return i, tried(*rest)
 
 
-def _tried(given: Any) -> dict[str, Seen]:
-    return tried(*given)
+def _met(*given: Any) -> dict[str, Seen]:
+    """What a mutant does to claims, in a copy of this process."""
+    seen, wanted = in_a_copy(_tried, given)
+    have(wanted)
+    found: dict[str, Seen] = seen
+    return found
+
+
+def _tried(given: Any) -> tuple[dict[str, Seen], list[str]]:
+    return tried(*given), [name for name in SHARED if name in sys.modules]
 
 
 def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:
