@@ -307,8 +307,8 @@ def _end_looking() -> None:
 
 def _bit_here(task: tuple[int, Planted, dict[str, Looked]]) -> tuple[int, dict[str, Seen]]:
     """A mutant in this process."""
-    i, *rest = task
-    return i, tried(*rest)
+    i, plan, before = task
+    return i, tried(plan, before)
 
 
 def _met(*given: Any) -> dict[str, Seen]:
