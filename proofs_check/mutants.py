@@ -9,6 +9,7 @@ a tuple ``MUTANTS``.
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import importlib
 import inspect
@@ -16,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -130,11 +132,41 @@ def rewritten_module(mutant: Mutant) -> tuple[Any, Path]:
 
 
 def check(mutant: Mutant) -> None:
-    """StaleMutant where it cannot be planted."""
+    """StaleMutant where it cannot be planted. What its module's source defines is looked for there: to import a learner takes
+    Numba, which this process may not want."""
     if mutant.of_kernels:
         rewritten_module(mutant)
-    else:
+        return
+    definition = None if mutant.module in sys.modules else _defined(mutant)
+    if definition is None:
         rewritten(mutant)
+    else:
+        _rewrite(mutant, copy.deepcopy(definition))
+
+
+def _defined(mutant: Mutant) -> ast.FunctionDef | None:
+    """The function as the source of its module defines it, once and at its top or in a class there; None where it does not."""
+    top, *parts = mutant.module.split(".")
+    spec = getattr(sys.modules.get(top), "__spec__", None)
+    for i in range(len(parts)):  # with the packages between unopened
+        where = None if spec is None else spec.submodule_search_locations
+        spec = where and PathFinder.find_spec(".".join((top, *parts[: i + 1])), where)
+    if not spec or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    body: list[ast.stmt] = _source(Path(spec.origin)).body
+    *classes, name = mutant.function.split(".")
+    for called in classes:
+        found = [node for node in body if isinstance(node, ast.ClassDef) and node.name == called]
+        if len(found) != 1:
+            return None
+        body = found[0].body
+    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return functions[0] if len(functions) == 1 else None
+
+
+@functools.cache
+def _source(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def plant(mutant: Mutant) -> None:

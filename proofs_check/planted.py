@@ -20,7 +20,7 @@ from proofs_check.claim import Claim
 from proofs_check.jobs import Job
 from proofs_check.kernels import KernelFault
 from proofs_check.ledger import Cost
-from proofs_check.mutants import Mutant, check, note_calls, plant
+from proofs_check.mutants import Mutant, note_calls, plant, rewritten
 from proofs_check.runner import TEETH, Budget
 from proofs_check.settle import EngineFault
 from proofs_check.views import View
@@ -138,7 +138,7 @@ _noting: dict[tuple[Mutant, ...], set[tuple[str, str]]] = {}
 def prepare(plan: Planted) -> None:
     """Have at hand what all copies of this process want that try the mutant."""
     if not plan.mutant.of_kernels:
-        check(plan.mutant)
+        rewritten(plan.mutant)
         if not plan.of:
             _clean()
 
