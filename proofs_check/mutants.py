@@ -9,14 +9,17 @@ a tuple ``MUTANTS``.
 from __future__ import annotations
 
 import ast
+import copy
+import functools
 import importlib
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 KERNELS = "tabular._kernels"
@@ -76,13 +79,20 @@ def _expression(source: str) -> ast.expr:
 
 def rewritten(mutant: Mutant) -> tuple[Any, str, Any, Any]:
     """Owner (module or class), attribute, the function as it is, and its mutant."""
-    owner, attribute, original, tree = _parsed(mutant)
+    owner, attribute, original = _found(mutant)
+    return owner, attribute, original, _made(mutant, _mutated(mutant, original), attribute)
+
+
+@functools.cache
+def _mutated(mutant: Mutant, original: Any) -> CodeType:
+    """Compiled once for all copies of a process."""
+    tree = _tree(original)
     _rewrite(mutant, tree.body[0])
-    return owner, attribute, original, _made(mutant, tree, attribute)
+    return _compiled(mutant, tree)
 
 
-def _parsed(mutant: Mutant) -> tuple[Any, str, Any, ast.Module]:
-    """Owner, attribute, the function that a mutant rewrites, and its syntax tree."""
+def _found(mutant: Mutant) -> tuple[Any, str, Any]:
+    """Owner, attribute, and the function that a mutant rewrites."""
     module = importlib.import_module(mutant.module)
     *path, attribute = mutant.function.split(".")
     owner: Any = module
@@ -94,13 +104,20 @@ def _parsed(mutant: Mutant) -> tuple[Any, str, Any, ast.Module]:
         raise StaleMutant(f"{mutant.name}: there is no {mutant.module}.{mutant.function}: {error}") from None
     if not inspect.isroutine(original):
         raise StaleMutant(f"{mutant.name}: {mutant.module}.{mutant.function} is no plain function")
-    return owner, attribute, original, ast.parse(textwrap.dedent(inspect.getsource(original)))
+    return owner, attribute, original
 
 
-def _made(mutant: Mutant, tree: ast.Module, attribute: str) -> Any:
-    """The function of a tree, in the module of the mutant."""
+def _tree(function: Any) -> ast.Module:
+    return ast.parse(textwrap.dedent(inspect.getsource(function)))
+
+
+def _compiled(mutant: Mutant, tree: ast.Module) -> CodeType:
+    return compile(ast.fix_missing_locations(tree), f"<mutant: {mutant.name}>", "exec")
+
+
+def _made(mutant: Mutant, code: CodeType, attribute: str) -> Any:
+    """The function that the code defines, in the module of the mutant."""
     space: dict[str, Any] = {}
-    code = compile(ast.fix_missing_locations(tree), f"<mutant: {mutant.name}>", "exec")
     exec(code, sys.modules[mutant.module].__dict__, space)
     return space[attribute]
 
@@ -115,11 +132,41 @@ def rewritten_module(mutant: Mutant) -> tuple[Any, Path]:
 
 
 def check(mutant: Mutant) -> None:
-    """StaleMutant where it cannot be planted."""
+    """StaleMutant where it cannot be planted. What its module's source defines is looked for there: to import a learner takes
+    Numba, which this process may not want."""
     if mutant.of_kernels:
         rewritten_module(mutant)
-    else:
+        return
+    definition = None if mutant.module in sys.modules else _defined(mutant)
+    if definition is None:
         rewritten(mutant)
+    else:
+        _rewrite(mutant, copy.deepcopy(definition))
+
+
+def _defined(mutant: Mutant) -> ast.FunctionDef | None:
+    """The function as the source of its module defines it, once and at its top or in a class there; None where it does not."""
+    top, *parts = mutant.module.split(".")
+    spec = getattr(sys.modules.get(top), "__spec__", None)
+    for i in range(len(parts)):  # with the packages between unopened
+        where = None if spec is None else spec.submodule_search_locations
+        spec = where and PathFinder.find_spec(".".join((top, *parts[: i + 1])), where)
+    if not spec or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    body: list[ast.stmt] = _source(Path(spec.origin)).body
+    *classes, name = mutant.function.split(".")
+    for called in classes:
+        found = [node for node in body if isinstance(node, ast.ClassDef) and node.name == called]
+        if len(found) != 1:
+            return None
+        body = found[0].body
+    functions = [node for node in body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return functions[0] if len(functions) == 1 else None
+
+
+@functools.cache
+def _source(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def plant(mutant: Mutant) -> None:
@@ -139,21 +186,21 @@ def note_calls(mutants: Iterable[Mutant], note: Callable[[tuple[str, str]], None
     They are put exactly where ``plant`` puts the mutants: what calls none of them computes with a mutant what it computes without.
     Kernels' tell nothing. There is no way back: use a process of its own.
     """
-    parsed = {(m.module, m.function): (m, *_parsed(m)) for m in mutants if not m.of_kernels}
+    places = {(m.module, m.function): (m, *_found(m)) for m in mutants if not m.of_kernels}
     names: dict[int, list[tuple[str, str]]] = {}  # one function may have several
-    for place, (_, _, _, original, _) in parsed.items():
+    for place, (_, _, _, original) in places.items():
         names.setdefault(id(original), []).append(place)
     found = []
-    for m, owner, attribute, original, tree in parsed.values():
-        called = names[id(original)]
+    for m, owner, attribute, original in places.values():
+        called, tree = names[id(original)], _tree(original)
         telling = ast.parse(f"__import__({__name__!r}, fromlist=['_told'])._told({called!r})").body
         definition = tree.body[0]
         assert isinstance(definition, ast.FunctionDef)  # as the check of the mutant found
         start = int(ast.get_docstring(definition) is not None)
         definition.body[start:start] = telling
-        found.append((owner, attribute, original, _made(m, tree, attribute)))
+        found.append((owner, attribute, original, _made(m, _compiled(m, tree), attribute)))
     _notes.append(note)
-    _put(found, {module for module, _ in parsed})
+    _put(found, {module for module, _ in places})
 
 
 _notes: list[Callable[[tuple[str, str]], None]] = []
@@ -170,8 +217,8 @@ def _put(found: Sequence[tuple[Any, str, Any, Any]], modules: Iterable[str]) -> 
         setattr(owner, attribute, new)
     instead = {id(original): new for _, _, original, new in found}
     tops = {"tabular", "proofs_check", *(name.partition(".")[0] for name in modules)}
-    for module in list(sys.modules.values()):
-        if getattr(module, "__name__", "").partition(".")[0] in tops:
+    for called, module in list(sys.modules.items()):
+        if called.partition(".")[0] in tops and module is not None:
             for name, value in list(vars(module).items()):
                 if id(value) in instead:
                     setattr(module, name, instead[id(value)])
@@ -181,9 +228,10 @@ def _put(found: Sequence[tuple[Any, str, Any, Any]], modules: Iterable[str]) -> 
 
 def _put_registered(original: Any, mutated: Any) -> None:
     """Learners and widths are found by their class, not by the names of their functions."""
-    from tabular._jit import kernel
-
     interaction, widths, learners = (sys.modules.get(name) for name in REGISTRIES)
+    if not (interaction or widths or learners):
+        return
+    from tabular._jit import kernel
 
     def new(f: Any) -> Any:
         return kernel(mutated) if getattr(f, "py_func", getattr(f, "__wrapped__", f)) is original else f

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,7 +20,7 @@ from proofs_check.claim import Claim
 from proofs_check.jobs import Job
 from proofs_check.kernels import KernelFault
 from proofs_check.ledger import Cost
-from proofs_check.mutants import Mutant, note_calls, plant
+from proofs_check.mutants import Mutant, note_calls, plant, rewritten
 from proofs_check.runner import TEETH, Budget
 from proofs_check.settle import EngineFault
 from proofs_check.views import View
@@ -98,16 +100,17 @@ class Looked:
 
 
 def look(task: tuple[Job, tuple[int, ...], tuple[Mutant, ...]]) -> tuple[Job, Looked]:
-    """A claim's sides in enclosures, and its calls among the functions of these mutants. Spoils this process.
+    """A claim's sides in enclosures, and its calls among the functions of these mutants. Spoils this process for all but looks
+    that ask of the same mutants.
 
     A hunt that refutes nothing sees the same instances as those with mutants do: one of whose function it calls nothing is
     the same hunt. Claims with more instances than a chunk cost too much to hunt without need.
     """
     job, families, mutants = task
-    claim, calls = replace(job.load(), instances=()), set[tuple[str, str]]()
+    claim = replace(job.load(), instances=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        note_calls(mutants, calls.add)
+        calls = _noted(mutants)
         if claim.least <= CHUNK:
             seen = {n: _Sides(claim, n) for n in families}
             try:
@@ -120,22 +123,47 @@ def look(task: tuple[Job, tuple[int, ...], tuple[Mutant, ...]]) -> tuple[Job, Lo
         return job, Looked({n: _glimpse(claim, n) for n in families})
 
 
-def tried(plan: Planted, before: Mapping[str, Looked]) -> dict[str, Seen]:
+def _noted(mutants: tuple[Mutant, ...]) -> set[tuple[str, str]]:
+    """Where calls of the functions that these rewrite are noted from now on."""
+    if mutants not in _noting:
+        _noting[mutants] = set()
+        note_calls(mutants, _noting[mutants].add)
+    _noting[mutants].clear()
+    return _noting[mutants]
+
+
+_noting: dict[tuple[Mutant, ...], set[tuple[str, str]]] = {}
+
+
+def prepare(plan: Planted) -> None:
+    """Have at hand what all copies of this process want that try the mutant."""
+    if not plan.mutant.of_kernels:
+        rewritten(plan.mutant)
+        if not plan.of:
+            _clean()
+
+
+_clean = functools.cache(operator_mutants.canary)  # called before a mutant is planted, and not after
+
+
+def tried(plan: Planted, before: Mapping[str, Looked], changed: bool | None = None) -> dict[str, Seen]:
     """What the mutant does to each of its claims, by id. Spoils this process. ``before``: what ``look`` says of them; of one that
-    it has not looked at nobody knows whether its sides move.
+    it has not looked at nobody knows whether its sides move. ``changed``: whether the canary changes, where that is known.
 
     Of a paper's mutant the claims' own sides are the canary, and one that moves none of a claim's cannot be refuted by it: the
     budget of teeth is what was looked at.
     """
     claims = [job.load() for job in plan.jobs]
-    with tempfile.TemporaryDirectory(prefix="proofs-check-") as private, warnings.catch_warnings():
+    with ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
         warnings.simplefilter("ignore")  # a mutant overflows and divides by zero as it likes
         started = time.perf_counter()
-        canary = b"" if plan.of else _canary(plan)
-        if plan.compiled:
-            _compile_into(private)
+        asked = not plan.of and changed is None
+        canary = b"" if not asked else _canary(plan) if plan.mutant.of_kernels else _clean()
+        if plan.compiled and plan.mutant.module != operator_mutants.OPERATORS:  # nothing compiled contains those
+            _compile_into(stack.enter_context(tempfile.TemporaryDirectory(prefix="proofs-check-")))
         plant(plan.mutant)
-        changed = not plan.of and _canary(plan) != canary
+        changed = _canary(plan) != canary if asked else bool(changed) and not plan.of
         overhead = (time.perf_counter() - started) / len(claims)
         found: dict[str, Seen] = {}
         for each in claims:
@@ -233,7 +261,8 @@ def _glimpse(claim: Claim, families: int) -> bytes:
     seen = _Sides(claim, families)
     for label in seen.labels:
         try:
-            seen.add(label, runner.screened(claim, label, 0))
+            for found in runner.seen_of(claim, label, 0, hunt=True):
+                seen.add(label, found)
         except Exception as error:  # a mutant may break anything, and that is a change
             seen.broke(error)
     return seen.digest()

@@ -107,6 +107,8 @@ def pool(workers: int, variables: Mapping[str, str], fresh: bool = False) -> Ite
             made = context.Pool(workers, initializer=_ignore_interrupts, maxtasksperchild=1 if fresh else None)
         with made:
             yield made
+            made.close()  # so that they end what they have begun
+            made.join()
 
 
 def collect(
@@ -121,55 +123,71 @@ def collect(
     return found
 
 
-def apart(function: Callable[[Any], Any], task: Any, imported: Iterable[str] = ()) -> Any:
-    """``function(task)`` in a copy of this process, which imports these modules once; here, where there are no ``COPIES``."""
-    if not COPIES:
-        return function(task)
+def have(imported: Iterable[str]) -> None:
+    """Import modules that copies of this process will want."""
     for name in imported:
         importlib.import_module(name)
-    return in_a_copy(function, task)
 
 
 def in_a_copy(function: Callable[[Any], Any], task: Any) -> Any:
-    """``function(task)`` in a copy of this process, which it may spoil, and which ends with this one.
-
-    Raises what the function raises; WorkerDied where the copy ends without a result. For processes of one thread, where there are
-    ``COPIES``.
-    """
-    ours, theirs = multiprocessing.Pipe(duplex=False)
-    alive, end = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if not child:
-        os.close(end)
-        threading.Thread(target=_end_with_writer, args=(alive,), daemon=True).start()
-        _answer(function, task, theirs)
-    theirs.close()
-    os.close(alive)
+    """``function(task)`` in a copy of this process, which it may spoil; see ``Copy``."""
+    copy = Copy(lambda _: function(task))
     try:
-        result, error = ours.recv()
-    except EOFError:
-        raise WorkerDied("a copy of a worker process ended without a result") from None
+        return copy.ask(None)
     finally:
-        ours.close()
-        os.close(end)
-        os.waitpid(child, 0)
-    if error is not None:
-        raise error
-    return result
+        copy.close()
 
 
-def _answer(function: Callable[[Any], Any], task: Any, to: Any) -> None:
-    """Send what the function gives or raises, and end this process."""
-    try:
-        try:
-            said: tuple[Any, Exception | None] = (function(task), None)
-        except Exception as error:
-            said = (None, error)
-        to.send(said)
+class Copy:
+    """A copy of this process that answers one task after the other with ``function``, and ends with this one, or before.
+
+    For processes of one thread, where there are ``COPIES``.
+    """
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._pipe, theirs = multiprocessing.Pipe()
+        alive, self._end = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
+        self._child = os.fork()
+        if not self._child:
+            self._pipe.close()
+            os.close(self._end)
+            threading.Thread(target=_end_with_writer, args=(alive,), daemon=True).start()
+            _answer(function, theirs)
+        theirs.close()
+        os.close(alive)
+
+    def ask(self, task: Any) -> Any:
+        """What the function gives. Raises what it raises; WorkerDied where the copy ends without a result."""
+        try:
+            self._pipe.send(task)
+            result, error = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            raise WorkerDied("a copy of a worker process ended without a result") from None
+        if error is not None:
+            raise error
+        return result
+
+    def close(self) -> None:
+        """End it."""
+        self._pipe.close()
+        os.close(self._end)
+        os.waitpid(self._child, 0)
+
+
+def _answer(function: Callable[[Any], Any], asked: Any) -> None:
+    """Send what the function gives or raises for each task, and end this process after the last."""
+    try:
+        while True:
+            task = asked.recv()
+            try:
+                said: tuple[Any, Exception | None] = (function(task), None)
+            except Exception as error:
+                said = (None, error)
+            asked.send(said)
+            sys.stdout.flush()
+            sys.stderr.flush()
     finally:
         os._exit(0)
 

@@ -26,6 +26,9 @@ from proofs_check.verdict import Tally, Verdict, judge
 
 COARSE = 30  # identities that the screening encloses to fewer bits than this are settled
 CONFIRMED = 20  # refutation candidates settled for each chunk: enough for the count to say many
+ALONE = ("identity", "inequality")  # kinds of claims that are judged instance by instance
+RUNS = "streams"  # the draw of claims whose instances are runs of learners
+FEW = 8  # runs that a hunt makes before the rest: most refutations are among them
 
 
 Saw = Callable[[str, Any], None]  # is told the label of a chunk, and what the screening sees of it
@@ -153,27 +156,51 @@ def count(
     settler = Settler(chunk.claim, full_ties=int(chunk.first))
     counted = _met(chunk.claim, chunk, tally, instances(chunk.claim, budget))
     cost.instances += tally.drawn
-    if counted.size:
-        model, payloads = _screened(chunk, counted)
+    screening = _screenings(chunk, counted, hunt=hunt, probed=probed)
+    while True:
         with timed(cost, "screening"):
-            found = screen(chunk.claim, model, payloads, probed=probed)
+            some, found = next(screening, (counted, None))
+        if found is None:
+            return tally
         if saw is not None:
             saw(chunk.label, found)
         with timed(cost, "settling"):
             if isinstance(found, views.View):
-                kinds.record(chunk, counted, found, tally, hunt=hunt)
+                kinds.record(chunk, some, found, tally, hunt=hunt)
             elif hunt:
-                _hunt(chunk, counted, found, tally, settler)
+                _hunt(chunk, some, found, tally, settler)
             else:
-                _classify(chunk, counted, found, _audited(chunk, counted.size, budget.audit, seed), tally, settler)
-    return tally
+                _classify(chunk, some, found, _audited(chunk, some.size, budget.audit, seed), tally, settler)
+        if hunt and tally.refuted:
+            return tally
 
 
 def screened(claim: Claim, label: str, seed: int) -> Any:
     """What the screening sees of a chunk: sides or a view of its instances that meet the assumptions; None where none does."""
+    return next(seen_of(claim, label, seed, hunt=False), None)
+
+
+def seen_of(claim: Claim, label: str, seed: int, *, hunt: bool) -> Iterator[Any]:
+    """What ``saw`` is told of a chunk, one after the other, where nothing is refuted."""
     chunk = chunk_of(claim, label, seed)
-    counted = _met(claim, chunk, Tally(), CHUNK)
-    return screen(claim, *_screened(chunk, counted)) if counted.size else None
+    for _, found in _screenings(chunk, _met(claim, chunk, Tally(), CHUNK), hunt=hunt, probed=False):
+        yield found
+
+
+def _screenings(chunk: Chunk, counted: np.ndarray, *, hunt: bool, probed: bool) -> Iterator[tuple[np.ndarray, Any]]:
+    """Places of instances, and what the screening sees of these: of all at once, or, where a hunt may end with the first runs,
+    of ``FEW`` before the rest. A view is of all."""
+    claim = chunk.claim
+    runs = claim.kind in ALONE and any(draw.name == RUNS for draw in claim.draws.values())
+    cut = FEW if hunt and runs and counted.size > 2 * FEW else counted.size
+    for some in (counted[:cut], counted[cut:]):
+        if not some.size:
+            return
+        found = screen(claim, *_screened(chunk, some), probed=probed)
+        if isinstance(found, views.View) and some.size < counted.size:
+            yield counted, screen(claim, *_screened(chunk, counted), probed=probed)
+            return
+        yield some, found
 
 
 def _screened(chunk: Chunk, counted: np.ndarray) -> tuple[Any, Mapping[str, Payload]]:

@@ -10,9 +10,11 @@ stored under the digests of both.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from multiprocessing.util import Finalize
 from typing import Any
 
 from proofs_check import digests, kernel_mutants, operator_mutants
@@ -23,8 +25,8 @@ from proofs_check.ledger import Cost, total
 from proofs_check.loading import claims_of
 from proofs_check.mutants import Mutant, check, mutants_of
 from proofs_check.parts import PartWriter
-from proofs_check.planted import CHECKED, CRASHED, KILLED, NOTICED, Looked, Planted, Seen, look, tried
-from proofs_check.processes import COPIES, apart, collect, pool
+from proofs_check.planted import CHECKED, CRASHED, KILLED, NOTICED, Looked, Planted, Seen, look, prepare, tried
+from proofs_check.processes import COPIES, Copy, collect, have, in_a_copy, pool
 from proofs_check.records import Record, key
 from proofs_check.registry import FOUNDATIONS
 from proofs_check.runner import TEETH, verify
@@ -34,7 +36,9 @@ from proofs_check.verdict import Tally
 TOGETHER = 4  # claims that meet a mutant in one copy of a process, where the first that notices it is enough
 REPEATS = 2  # claims that a mutant meets again compiled
 Look = tuple[Job, tuple[int, ...], tuple[Mutant, ...]]  # what ``look`` takes
-SHARED = ("numba", "scipy.sparse", "flint")  # nearly every claim imports them, which takes longer than most mutants do
+# To import them takes longer than most mutants do: where a copy of a process has wanted one, the process imports it for the next.
+SHARED = ("numba", "scipy.sparse", "tabular._jit", "tabular.reference.rational_ops", "tabular.reference.ball_ops",
+          "tabular.reference.optimal", "proofs_check.weighing")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -212,7 +216,8 @@ def _bitten(
                     took,
                 )
             else:
-                before = dict(collect(made, look, list(looks.values())))
+                looking = pools.enter_context(pool(many, environment, fresh=True))
+                before = dict(collect(looking, look, list(looks.values())))
                 made = pools.enter_context(pool(many, environment, fresh=True))
                 collect(
                     made,
@@ -230,17 +235,15 @@ def _bitten(
 def _looks(planted: Sequence[Planted]) -> dict[Job, Look]:
     """The looks at the claims of these mutants that are of use, by claim."""
     families: dict[Job, set[int]] = {}
-    mutants: dict[Job, dict[tuple[str, str], Mutant]] = {}
+    # Those of all claims of a paper, so that one process looks at them.
+    mutants: dict[Any, dict[tuple[str, str], Mutant]] = {}
     for plan in planted:
         for job in plan.jobs if plan.glimpsed else ():
             families.setdefault(job, set()).update(plan.glimpsed)
-            mutants.setdefault(job, {}).setdefault((plan.mutant.module, plan.mutant.function), plan.mutant)
-    once: dict[tuple[Mutant, ...], tuple[Mutant, ...]] = {}  # those of a paper's claims are mostly the same
-    return {
-        job: (job, tuple(sorted(ns)), once.setdefault(all_of, all_of))
-        for job, ns in families.items()
-        for all_of in (tuple(mutants[job].values()),)
-    }
+            met = mutants.setdefault((job.paper, job.file), {})
+            met.setdefault((plan.mutant.module, plan.mutant.function), plan.mutant)
+    all_of = {origin: tuple(met.values()) for origin, met in mutants.items()}
+    return {job: (job, tuple(sorted(ns)), all_of[job.paper, job.file]) for job, ns in families.items()}
 
 
 def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, Seen]]:
@@ -250,13 +253,16 @@ def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, See
     for job in plan.jobs:
         if job.paper is not None:
             job.module()  # imported once for all copies; files of one's own may begin threads
+    if not plan.of or plan.jobs[0].paper is not None:
+        prepare(plan)
     seen: dict[str, Seen] = {}
+    changed = None
     left, many = list(plan.jobs), 1
     if plan.first_is_enough and left[0] in looks and left[0] not in _before:
-        seen = apart(_tried, (replace(plan, jobs=(left[0],)), {}), SHARED)
+        seen = _met(replace(plan, jobs=(left[0],)), {})
         if seen[left[0].id].outcome in NOTICED:
             return i, seen  # whatever it does without
-        seen = {}
+        changed, seen = seen[left[0].id].canary, {}
     while left:
         some: list[Job] = []
         meeting = 0
@@ -265,11 +271,12 @@ def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, See
             some.append(job)
             if job in looks:
                 if job not in _before:
-                    _before[job] = apart(look, looks[job], SHARED)[1]
+                    _before[job] = _looked(looks[job])
                 meeting += _before[job].meets(plan.mutant)
         known = {job.id: _before[job] for job in some if job in looks}
-        found: dict[str, Seen] = apart(_tried, (replace(plan, jobs=tuple(some)), known), SHARED)
+        found = _met(replace(plan, jobs=tuple(some)), known, changed)
         seen |= found
+        changed = any(one.canary for one in found.values())
         if plan.first_is_enough and any(one.outcome in NOTICED for one in found.values()):
             break
         many = min(2 * many, TOGETHER)
@@ -279,14 +286,41 @@ def _bit(task: tuple[int, Planted, dict[Job, Look]]) -> tuple[int, dict[str, See
 _before: dict[Job, Looked] = {}  # of a process of one run
 
 
+def _looked(what: Look) -> Looked:
+    """By a copy of this process, one for all claims that ask of the same mutants."""
+    *_, mutants = what
+    if mutants not in _looker:
+        _end_looking()
+        _looker[mutants] = Copy(look)
+        Finalize(None, _end_looking, exitpriority=1)
+    found: Looked = _looker[mutants].ask(what)[1]
+    return found
+
+
+_looker: dict[tuple[Mutant, ...], Copy] = {}  # at most one, of a process of one run
+
+
+def _end_looking() -> None:
+    while _looker:
+        _looker.popitem()[1].close()
+
+
 def _bit_here(task: tuple[int, Planted, dict[str, Looked]]) -> tuple[int, dict[str, Seen]]:
     """A mutant in this process."""
-    i, *rest = task
-    return i, _tried(rest)
+    i, plan, before = task
+    return i, tried(plan, before)
 
 
-def _tried(given: Any) -> dict[str, Seen]:
-    return tried(*given)
+def _met(*given: Any) -> dict[str, Seen]:
+    """What a mutant does to claims, in a copy of this process."""
+    seen, wanted = in_a_copy(_tried, given)
+    have(wanted)
+    found: dict[str, Seen] = seen
+    return found
+
+
+def _tried(given: Any) -> tuple[dict[str, Seen], list[str]]:
+    return tried(*given), [name for name in SHARED if name in sys.modules]
 
 
 def _merged(plan: Planted, seen: dict[str, Seen], reused: bool) -> Bite:

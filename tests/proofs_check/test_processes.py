@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from proofs_check.processes import WorkerDied, apart, collect, in_a_copy, pool
+from proofs_check.processes import Copy, WorkerDied, collect, in_a_copy, pool
 
 STATE = [0]
 
@@ -33,7 +33,9 @@ def die(_: Any) -> None:
 
 def spoiling(_: Any) -> None:
     assert [in_a_copy(add, 2), in_a_copy(add, 3)] == [2, 3] and STATE == [0]
-    assert apart(add, 4, ("fractions",)) == 4 and STATE == [0]
+    copy = Copy(add)
+    assert [copy.ask(2), copy.ask(3), in_a_copy(add, 4)] == [2, 5, 4] and STATE == [0]
+    copy.close()
 
 
 def raising(_: Any) -> None:
@@ -41,6 +43,11 @@ def raising(_: Any) -> None:
         in_a_copy(fail, None)
     with pytest.raises(WorkerDied, match="without a result"):
         in_a_copy(die, None)
+    copy = Copy(fail)
+    for _ in range(2):
+        with pytest.raises(KeyError, match="mine"):
+            copy.ask(None)
+    copy.close()
     assert in_a_copy(add, 1) == 1
 
 

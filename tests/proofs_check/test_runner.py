@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs_check import Inequality, addresses, claim, runner, settle, values
+from proofs_check import Inequality, Trial, addresses, claim, families, runner, settle, streams, values
+from proofs_check.claim import Claim
 from proofs_check.counterexample import record, replay
 from proofs_check.jobs import Done, Job, run
 from proofs_check.loading import claims_of, file_module
 from proofs_check.runner import BUDGETS, Budget, verify
 from proofs_check.settle import EngineFault, Settler
+from tabular.reference import NumpyOps
 
 SAMPLE = Path(__file__).with_name("sample_claims.py")
 SMALL = Budget("quick", 200, 0, 0, 4)
@@ -55,6 +57,53 @@ def test_twins_are_refuted_and_their_claim_is_not() -> None:
     assert verify(sample.tight_squared, SMALL, hunt=True).verdict == "refuted"
     assert sample.tight.twins == [sample.tight_squared]
     assert verify(sample.tight, SMALL, hunt=True).verdict != "refuted"
+
+
+def _runs(level: float, sizes: list[int], kind: str = "inequality") -> Claim:
+    """That the first number of each stream is at least the level; ``sizes`` gets how many are looked at together."""
+
+    @claim(id="mine.runs", family=families.garnet(2, 2), draws={"rng": streams()}, kind=kind, instances=())
+    def body(ops: Any, m: Any, rng: Any) -> Any:
+        r"""Streams begin above the level."""
+        u = np.reshape(rng.uniform("u", 1), rng.batch)
+        sizes.append(u.size)
+        found = Inequality(ops.array(np.full_like(u, level), 0), ops.array(u, 0))
+        return found if kind == "inequality" else Trial(found, 0.5)
+
+    return body
+
+
+def test_a_hunt_over_runs_begins_with_a_few_and_leaves_none_out() -> None:
+    true = _runs(0.0, [])
+    chunk = addresses.chunk_of(true, runner.plan(true, SMALL)[0], 0)
+    u = np.array([chunk.payloads["rng"].take(i).lift(NumpyOps()).uniform("u", 1)[0] for i in range(200)])
+    assert u.min() < u[:8].min() < u.max()
+    above = np.nextafter([u.min(), u[:8].min()], 1)
+    for level, verdict, met in (
+        (0.0, "tight", [8, 192]),
+        (above[0], "refuted", [8, 192, 1]),
+        (above[1], "refuted", [8, 1]),
+    ):
+        sizes: list[int] = []
+        found = verify(_runs(level, sizes), SMALL, hunt=True)
+        assert sizes == met and found.tally.met == 200
+        assert (found.verdict == "refuted") == (verdict == "refuted")
+    sizes = []
+    assert verify(_runs(0.0, sizes), Budget("none audited", 200, 0, 0, 0)).verdict == "holds" and sizes == [200]
+
+
+def test_a_hunt_for_a_probability_looks_at_all_runs_together() -> None:
+    sizes: list[int] = []
+    verify(_runs(0.0, sizes, "probability"), SMALL, hunt=True)
+    assert sizes == [200]
+
+
+@pytest.mark.parametrize(("kind", "many"), [("inequality", 2), ("probability", 1)])
+def test_what_is_seen_of_a_chunk_is_what_a_hunt_is_told(kind: str, many: int) -> None:
+    body, told = _runs(0.0, [], kind), list[Any]()
+    verify(body, SMALL, hunt=True, saw=lambda label, found: told.append(found))
+    again = list(runner.seen_of(body, runner.plan(body, SMALL)[0], 0, hunt=True))
+    assert len(again) == len(told) == many and list(map(repr, again)) == list(map(repr, told))
 
 
 def test_counts_add_up() -> None:

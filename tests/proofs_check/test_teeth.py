@@ -110,6 +110,30 @@ def test_a_mutant_of_code_that_is_gone_is_an_error(mutant: Mutant, said: str) ->
         check(mutant)
 
 
+_UNIMPORTED = """
+import sys
+from proofs_check.mutants import Mutant, StaleMutant, check
+agents = "tabular.exploration.fast_entropy_agents"
+check(Mutant("", agents, "_plan_game", "most * own.width[row]", "0.0"))
+check(Mutant("", "tabular.regularizers", "Shannon.value", "self.tau", "2 * self.tau"))
+assert agents not in sys.modules and "numba" not in sys.modules
+for function, old in (("_plan_game", "most * own.length[row]"), ("_plan_games", "most"), ("EntGame", "most")):
+    try:
+        check(Mutant("mine", agents, function, old, "0.0"))
+    except StaleMutant as error:
+        assert str(error).startswith("mine: "), error
+    else:
+        raise AssertionError(function)
+assert agents in sys.modules  # what the source does not define there is looked for in the module
+check(Mutant("", agents, "_plan_game", "most * own.width[row]", "0.0"))
+"""
+
+
+def test_mutants_are_looked_for_in_the_source_of_modules_that_are_not_imported() -> None:
+    done = subprocess.run([sys.executable, "-c", _UNIMPORTED], capture_output=True, text=True, timeout=100)
+    assert not done.returncode, done.stderr
+
+
 def test_every_mutant_can_be_planted() -> None:
     for mutant in (*MUTANTS, *kernel_mutants.MUTANTS):
         check(mutant)
