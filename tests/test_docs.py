@@ -169,13 +169,13 @@ DECIDE = {
     "shrink": shrink,
 }
 WRITTEN = {"log 20": math.log(20), "log 10⁶": math.log(1e6), "1/20": 1 / 20, "10⁻⁶": 1e-6}
-INSIDE = {  # codes, rounding and the steps of shrinking: nothing that a verdict's reader could ask for
+INSIDE = {  # codes, rounding, the steps of shrinking and the order of a hunt: nothing that a verdict's reader could ask for
     "kinds": {"GOOD", "BAD", "NEITHER", "OPEN"},
     "eprocess": {"RUIN", "U"},
     "shrink": {"COARSE", "SIGNIFICANT"},
     "weighing": {"HOLDS", "REFUTES"},
     "weighing_ranges": {"BAD", "GOOD", "NEITHER", "LEVEL", "SAME"},
-    "runner": {"CHUNK", "LATER", "RATIONAL_STATES"},
+    "runner": {"CHUNK", "LATER", "RATIONAL_STATES", "ALONE", "FEW"},
 }
 
 
