@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
@@ -86,6 +87,14 @@ def load_file(path: str | Path) -> list[Claim]:
     return claims_of(file_module(path))
 
 
+class _Source(importlib.machinery.SourceFileLoader):
+    """Reads the source every time: Python takes bytecode for current after an edit within the same second that keeps the length."""
+
+    def get_code(self, fullname: str) -> Any:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def file_module(path: str | Path) -> ModuleType:
     """A file of one's own as a module, imported once. ValueError where it is no Python file."""
     path = Path(path).resolve()
@@ -94,6 +103,8 @@ def file_module(path: str | Path) -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
         if spec is None or spec.loader is None:
             raise ValueError(f"{path} is not a Python file")
+        if isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = _Source(name, str(path))
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
