@@ -49,18 +49,22 @@ def settle_sparse(indptr, indices, data, R, gamma, V, s, best, bound, clock, mar
     return top, best
 
 
-@kernel
-def best_sparse(indptr, indices, data, R, mask, gamma, V, s):
-    """The same of all available actions; short rows cost no more than to find out whether they may win."""
+@kernel(inline=True)
+def best_sparse(indptr, indices, data, R, mask, gamma, V, s, first, last, best):
+    """Of the available actions first ... last - 1: max_a R[s, a] + gamma P[s, a] . V, the greatest other one, and the lowest
+    maximiser, or `best` where there is none.
+    """
     A = R.shape[1]
-    top, best = -np.inf, -1
-    for a in range(A):
+    top, second = -np.inf, -np.inf
+    for a in range(first, last):
         if mask[s, a]:
             q = R[s, a] + gamma * sparse.expect(indptr, indices, data, s * A + a, V)
             wins = q > top or q != q
+            less = top if wins else q
+            second = less if less > second else second
             best = a if wins else best
             top = q if wins else top
-    return top, best
+    return top, second, best
 
 
 def _maxima_dense(P, R, gamma, V, bound, clock, margin, out, actions):
@@ -80,21 +84,12 @@ def _maxima_sparse(indptr, indices, data, R, gamma, V, bound, clock, margin, out
 @kernel(inline=True)
 def settle_short(indptr, indices, data, R, mask, gamma, V, s, best, until, clock, margin):
     """max_a R[s, a] + gamma P[s, a] . V and its lowest maximiser. One way out, so that no references are counted."""
-    A = R.shape[1]
     alone = clock + margin < until[s]
-    first, last = (best, best + 1) if alone else (0, A)
-    top, second, found = -np.inf, -np.inf, best
-    for a in range(first, last):
-        if mask[s, a]:
-            q = R[s, a] + gamma * sparse.expect(indptr, indices, data, s * A + a, V)
-            wins = q > top or q != q
-            less = top if wins else q
-            second = less if less > second else second
-            found = a if wins else found
-            top = q if wins else top
+    first, last = (best, best + 1) if alone else (0, R.shape[1])
+    top, second, best = best_sparse(indptr, indices, data, R, mask, gamma, V, s, first, last, best)
     if not alone:
         until[s] = clock + (top - second)
-    return top, found
+    return top, best
 
 
 def _maxima_short(indptr, indices, data, R, mask, gamma, V, until, clock, margin, out, actions):

@@ -30,12 +30,21 @@ def choose(Q, mask, s, V, pi, log_pi):
 
 
 @kernel
-def gained(V, W):
-    """max(V - W)."""
-    most = -np.inf
+def tick(clock, V, W, gamma, least, most, off):
+    """The clock after values W became V: see `tabular._maxima`."""
+    rise = -np.inf
     for s in range(V.size):
-        most = max(most, V[s] - W[s])
-    return most
+        rise = max(rise, V[s] - W[s])
+    return clock + gamma * max(rise * least, rise * most) + abs(rise) * off
+
+
+@kernel
+def clock_at(h, clock, H, V, gamma, rates):
+    """The clock at stage h, and the margin for rounding there; see `_stages_dense` for the rates."""
+    least, most, off, margin, unit = rates
+    if h < H - 1:
+        clock = tick(clock, V[h + 1], V[h + 2], gamma, least, most, off)
+    return clock, margin + (H - h) * unit * abs(clock)
 
 
 # Calls: Numba drops a parallel loop's own writes to views that were unpacked from a tuple.
@@ -51,14 +60,7 @@ def keep_sparse(indptr, indices, data, R, gamma, after, s, best, bound, clock, m
 
 @kernel
 def keep_short(indptr, indices, data, R, mask, gamma, after, s, V, actions):
-    V[s], actions[s] = best_sparse(indptr, indices, data, R, mask, gamma, after, s)
-
-
-@kernel
-def tick(clock, V, W, gamma, least, most, off):
-    """The clock after values W became V: see `tabular._maxima`."""
-    rise = gained(V, W)
-    return clock + gamma * max(rise * least, rise * most) + abs(rise) * off
+    V[s], _, actions[s] = best_sparse(indptr, indices, data, R, mask, gamma, after, s, 0, R.shape[1], -1)
 
 
 def _stages_dense(P, R, gamma, rates, V, bound, best, actions):
@@ -67,28 +69,24 @@ def _stages_dense(P, R, gamma, rates, V, bound, best, actions):
     rates: least and greatest mass of a row, how far its sum may be off, the margin, and what a stage adds to it in parts of the
     clock. bound (S, A) as in `maxima`, infinite before; best (S,) are available actions to begin with.
     """
-    least, most, off, margin, unit = rates
     clock, H = 0.0, actions.shape[0]
     for h in range(H - 1, -1, -1):
+        clock, wide = clock_at(h, clock, H, V, gamma, rates)
         after, now, chosen = V[h + 1], V[h], actions[h]
-        if h < H - 1:
-            clock, best = tick(clock, after, V[h + 2], gamma, least, most, off), actions[h + 1]
-        wide = margin + (H - h) * unit * abs(clock)
         for s in prange(now.size):
             keep_dense(P, R, gamma, after, s, best, bound, clock, wide, now, chosen)
+        best = chosen
 
 
 def _stages_sparse(indptr, indices, data, R, gamma, rates, V, bound, best, actions):
     """The same for P in CSR."""
-    least, most, off, margin, unit = rates
     clock, H = 0.0, actions.shape[0]
     for h in range(H - 1, -1, -1):
+        clock, wide = clock_at(h, clock, H, V, gamma, rates)
         after, now, chosen = V[h + 1], V[h], actions[h]
-        if h < H - 1:
-            clock, best = tick(clock, after, V[h + 2], gamma, least, most, off), actions[h + 1]
-        wide = margin + (H - h) * unit * abs(clock)
         for s in prange(now.size):
             keep_sparse(indptr, indices, data, R, gamma, after, s, best, bound, clock, wide, now, chosen)
+        best = chosen
 
 
 def _stages_short(indptr, indices, data, R, mask, gamma, V, actions):
